@@ -1,0 +1,46 @@
+#include "kernels/memory.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNMENT = 64 };
+
+rnn_status rnn_alloc(void **out, size_t count, size_t size, const char *what)
+{
+    size_t bytes, rounded;
+
+    *out = NULL;
+    if (size != 0 && count > (SIZE_MAX - ALIGNMENT) / size)
+        return RNN_FAIL(RNN_ERR_MEMORY, "cannot allocate %s: %zu x %zu bytes overflow", what, count,
+                        size);
+    bytes = count * size;
+    rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    *out = aligned_alloc(ALIGNMENT, rounded > 0 ? rounded : ALIGNMENT);
+    if (*out == NULL)
+        return RNN_FAIL(RNN_ERR_MEMORY, "cannot allocate %s: %zu bytes", what, bytes);
+    memset(*out, 0, rounded > 0 ? rounded : ALIGNMENT);
+    return RNN_OK;
+}
+
+void rnn_free(void *pointer)
+{
+    free(pointer);
+}
+
+rnn_status rnn_size_multiply(size_t *out, size_t a, size_t b, const char *what)
+{
+    if (a != 0 && b > SIZE_MAX / a)
+        return RNN_FAIL(RNN_ERR_DATA, "%s: %zu x %zu does not fit in memory", what, a, b);
+    *out = a * b;
+    return RNN_OK;
+}
+
+rnn_status rnn_string_copy(char **out, const char *text)
+{
+    size_t length = strlen(text);
+
+    RNN_TRY(RNN_ALLOC(out, length + 1, "a string"));
+    memcpy(*out, text, length + 1);
+    return RNN_OK;
+}

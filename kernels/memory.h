@@ -1,0 +1,31 @@
+/*
+ * Memory: zeroed, 64-byte aligned, with overflow-checked sizes and one message when there is none.
+ */
+#ifndef RNN_KERNELS_MEMORY_H
+#define RNN_KERNELS_MEMORY_H
+
+#include <stddef.h>
+
+#include "kernels/status.h"
+
+/*
+ * Allocates `count` elements of `size` bytes, zero-filled, 64-byte aligned. A count of 0 gives a
+ * valid pointer. `what` names the thing in the error message. On failure (RNN_ERR_MEMORY) *out is
+ * NULL. Free with rnn_free.
+ */
+rnn_status rnn_alloc(void **out, size_t count, size_t size, const char *what);
+
+/* Typed form: float *x; RNN_ALLOC(&x, n, "activations") */
+#define RNN_ALLOC(pointer, count, what)                                                            \
+    rnn_alloc((void **)(pointer), (count), sizeof **(pointer), (what))
+
+/* Frees what rnn_alloc gave; accepts NULL. */
+void rnn_free(void *pointer);
+
+/* *out = a * b, or RNN_ERR_DATA naming `what` if that does not fit. */
+rnn_status rnn_size_multiply(size_t *out, size_t a, size_t b, const char *what);
+
+/* A copy of `text` in rnn_alloc memory. */
+rnn_status rnn_string_copy(char **out, const char *text);
+
+#endif

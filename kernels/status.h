@@ -1,0 +1,72 @@
+/*
+ * Errors: a status code and one sentence. The code is also the program's exit status.
+ *
+ * The place that notices a fault writes the message with RNN_FAIL: what was tried, on what,
+ * what was expected and what was found. Callers pass the status on unchanged. The message is
+ * thread-local and stays until the next failure in the same thread.
+ */
+#ifndef RNN_KERNELS_STATUS_H
+#define RNN_KERNELS_STATUS_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Values are the exit statuses of the program (sysexits.h where it has one). */
+typedef enum rnn_status {
+    RNN_OK = 0,
+    RNN_ERR_USAGE = 64,       /* command line */
+    RNN_ERR_DATA = 65,        /* content of a configuration, dataset or checkpoint */
+    RNN_ERR_NOINPUT = 66,     /* an input does not exist or cannot be opened */
+    RNN_ERR_UNAVAILABLE = 69, /* the environment is unusable: MPI, CPU, libraries */
+    RNN_ERR_INTERNAL = 70,    /* a fault of ours */
+    RNN_ERR_MEMORY = 71,
+    RNN_ERR_IO = 74,
+    RNN_STOPPED = 75,      /* ended early on request; resumable */
+    RNN_ERR_DISAGREE = 76, /* ranks have different programs, configurations or data */
+    RNN_ERR_NONFINITE = 77 /* a loss or a parameter is not finite */
+} rnn_status;
+
+/* Lets the compiler check a function's arguments against its printf format. */
+#if defined(__GNUC__)
+#define RNN_PRINTF_FORMAT(text, first) __attribute__((format(printf, text, first)))
+#else
+#define RNN_PRINTF_FORMAT(text, first)
+#endif
+
+/* Stores the message of this thread (printf form, at most 1023 bytes) and returns `code`. */
+rnn_status rnn_fail(rnn_status code, const char *file, int line, const char *format, ...)
+    RNN_PRINTF_FORMAT(4, 5);
+
+/* The message of the last failure in this thread; "" if there was none. Lent. */
+const char *rnn_error_message(void);
+
+/* Puts a message that another thread produced into this thread; returns `code`. */
+rnn_status rnn_error_adopt(rnn_status code, const char *message);
+
+/* Short name of a code, for example "data". */
+const char *rnn_status_name(rnn_status code);
+
+#define RNN_FAIL(code, ...) rnn_fail((code), __FILE__, __LINE__, __VA_ARGS__)
+
+/* Returns from the calling function if `expr` is not RNN_OK. */
+#define RNN_TRY(expr)                                                                              \
+    do {                                                                                           \
+        rnn_status rnn_try_status_ = (expr);                                                       \
+        if (rnn_try_status_ != RNN_OK)                                                             \
+            return rnn_try_status_;                                                                \
+    } while (0)
+
+/* As RNN_TRY for functions that hold something: stores the status in `st`, jumps to `label`. */
+#define RNN_TRY_GOTO(st, expr, label)                                                              \
+    do {                                                                                           \
+        (st) = (expr);                                                                             \
+        if ((st) != RNN_OK)                                                                        \
+            goto label;                                                                            \
+    } while (0)
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,102 @@
+#include "kernels/vector.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+
+#include "kernels/target.h"
+
+enum {
+    LANES = 16,             /* running sums per block: enough to hide the latency of an addition */
+    BLOCKS_PER_ROUND = 1024 /* bounds the array of block sums, so that nothing is allocated */
+};
+
+RNN_TARGET_CLONES
+void rnn_vector_add(float *into, const float *from, size_t count)
+{
+#pragma omp simd
+    for (size_t i = 0; i < count; i++)
+        into[i] += from[i];
+}
+
+RNN_TARGET_CLONES
+void rnn_vector_add_to(float *sum, const float *a, const float *b, size_t count)
+{
+#pragma omp simd
+    for (size_t i = 0; i < count; i++)
+        sum[i] = a[i] + b[i];
+}
+
+/* -- Sum of squares -------------------------------------------------------------------------- */
+
+/* The value at i goes to lane i % LANES, and the lanes are added in pairs: one order for all. */
+RNN_TARGET_CLONES
+static double block_square_sum(const float *values, size_t count)
+{
+    double lanes[LANES] = {0};
+    size_t whole = count - count % LANES;
+
+    for (size_t i = 0; i < whole; i += LANES) {
+#pragma omp simd
+        for (size_t k = 0; k < LANES; k++)
+            lanes[k] += (double)values[i + k] * (double)values[i + k];
+    }
+    for (size_t k = 0; k < count - whole; k++)
+        lanes[k] += (double)values[whole + k] * (double)values[whole + k];
+    for (size_t half = LANES / 2; half > 0; half /= 2) {
+        for (size_t k = 0; k < half; k++)
+            lanes[k] += lanes[k + half];
+    }
+    return lanes[0];
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+double rnn_vector_square_sum(const float *values, size_t count)
+{
+    const size_t n_blocks = count / RNN_BLOCK + (count % RNN_BLOCK != 0);
+    double sums[BLOCKS_PER_ROUND];
+    double total = 0.0;
+
+    for (size_t first = 0; first < n_blocks; first += BLOCKS_PER_ROUND) {
+        const size_t n_sums = smaller(n_blocks - first, BLOCKS_PER_ROUND);
+
+#pragma omp parallel for schedule(static) if (n_sums > 1)
+        for (size_t b = 0; b < n_sums; b++) {
+            size_t start = (first + b) * RNN_BLOCK;
+
+            sums[b] = block_square_sum(values + start, smaller(count - start, RNN_BLOCK));
+        }
+        for (size_t b = 0; b < n_sums; b++)
+            total += sums[b];
+    }
+    return total;
+}
+
+/* -- Finding what is not finite -------------------------------------------------------------- */
+
+RNN_TARGET_CLONES
+static bool all_finite(const float *values, size_t count)
+{
+    unsigned n_bad = 0;
+
+#pragma omp simd reduction(+ : n_bad)
+    for (size_t i = 0; i < count; i++)
+        n_bad += fabsf(values[i]) <= FLT_MAX ? 0 : 1;
+    return n_bad == 0;
+}
+
+size_t rnn_vector_find_nonfinite(const float *values, size_t count)
+{
+    size_t i = 0;
+
+    /* Whole blocks first, quickly; then value by value from the block that failed. */
+    while (count - i >= RNN_BLOCK && all_finite(values + i, RNN_BLOCK))
+        i += RNN_BLOCK;
+    while (i < count && isfinite(values[i]))
+        i++;
+    return i;
+}

@@ -1,0 +1,29 @@
+/*
+ * Loops over long float arrays. Each works on [first, first + count) of the arrays so that callers
+ * can share them out between threads. Results do not depend on how a range is cut: element-wise
+ * operations use no fused multiply-add, and sums are over fixed blocks.
+ */
+#ifndef RNN_KERNELS_VECTOR_H
+#define RNN_KERNELS_VECTOR_H
+
+#include <stddef.h>
+
+/* Sums of squares are taken per block of this many values, then over blocks in order. */
+enum { RNN_BLOCK = 4096 };
+
+/* into[i] += from[i]. */
+void rnn_vector_add(float *into, const float *from, size_t count);
+
+/* sum[i] = a[i] + b[i]. */
+void rnn_vector_add_to(float *sum, const float *a, const float *b, size_t count);
+
+/*
+ * Sum of squares of values[0 .. count) in double: RNN_BLOCK values at a time, block sums added in
+ * index order; the same for any number of threads. Uses an OpenMP parallel region.
+ */
+double rnn_vector_square_sum(const float *values, size_t count);
+
+/* The index of the first value that is not finite, or `count`. */
+size_t rnn_vector_find_nonfinite(const float *values, size_t count);
+
+#endif
