@@ -1,0 +1,62 @@
+/*
+ * Assembles this rank's shards of the next batch in a thread of its own while the current batch
+ * computes.
+ */
+#ifndef RNN_DATASETS_LOADER_H
+#define RNN_DATASETS_LOADER_H
+
+#include <stdint.h>
+
+#include "datasets/dataset.h"
+#include "datasets/sampler.h"
+
+/* One rank's part of one global batch; lent until the next rnn_loader_next or _seek. */
+typedef struct rnn_batch {
+    uint32_t epoch;
+    size_t number;      /* batch in the epoch */
+    size_t n_samples;   /* of the global batch, over all ranks */
+    size_t first_shard; /* this rank has shards first_shard .. first_shard + n_shards - 1 */
+    size_t n_shards;    /* of this rank */
+    size_t rows;        /* rows of every slice; those past n_valid are zero padding */
+    size_t seq_len;
+    size_t n_features;
+    const size_t *n_valid;     /* [n_shards] */
+    const float *x;            /* [n_shards][seq_len][rows][n_features] */
+    const int32_t *label;      /* [n_shards][rows], -1 in padding */
+    const uint64_t *sample_id; /* [n_shards][rows] sample numbers, meaningless in padding */
+} rnn_batch;
+
+typedef struct rnn_loader rnn_loader;
+
+typedef struct rnn_loader_cfg {
+    const rnn_dataset *dataset; /* borrowed; outlives the loader */
+    rnn_split split;
+    rnn_sampler_cfg sampler;
+    size_t first_shard, n_shards; /* this rank's run of shards */
+} rnn_loader_cfg;
+
+/* Starts the thread. Nothing is assembled before the first rnn_loader_seek. */
+rnn_status rnn_loader_create(rnn_loader **out, const rnn_loader_cfg *cfg);
+
+/* Stops and joins the thread. */
+void rnn_loader_destroy(rnn_loader **loader);
+
+size_t rnn_loader_n_batches(const rnn_loader *loader);
+
+/*
+ * The following calls give batch `batch` of `epoch` and then the rest of that epoch, none if
+ * `batch` is rnn_loader_n_batches; beyond that is RNN_ERR_DATA. Batches prepared for another place
+ * are dropped.
+ */
+rnn_status rnn_loader_seek(rnn_loader *loader, uint32_t epoch, size_t batch);
+
+/*
+ * Waits for the next batch. *out is NULL after the last batch of the epoch; seek then starts
+ * another. Calling it before the first seek is RNN_ERR_INTERNAL. Not thread-safe: one consumer.
+ */
+rnn_status rnn_loader_next(rnn_loader *loader, const rnn_batch **out);
+
+/* Seconds the consumer has waited in rnn_loader_next so far. */
+double rnn_loader_wait_seconds(const rnn_loader *loader);
+
+#endif

@@ -1,0 +1,293 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "datasets/sampler.h"
+
+enum { MAX_SAMPLES = 300 };
+
+/* Sizes that divide each other and sizes that do not, down to one of everything. */
+static const rnn_sampler_cfg cfgs[] = {
+    {.n_samples = 1, .batch_size = 1, .n_shards = 1, .shuffle = true, .seed = 1},
+    {.n_samples = 3, .batch_size = 64, .n_shards = 16, .shuffle = true, .seed = 2},
+    {.n_samples = 64, .batch_size = 16, .n_shards = 4, .shuffle = true, .seed = 3},
+    {.n_samples = 65, .batch_size = 16, .n_shards = 4, .shuffle = true, .seed = 4},
+    {.n_samples = 100, .batch_size = 7, .n_shards = 8, .shuffle = true, .seed = 5},
+    {.n_samples = 100, .batch_size = 10, .n_shards = 4, .shuffle = false, .seed = 6},
+    {.n_samples = 300, .batch_size = 128, .n_shards = 64, .shuffle = true, .seed = 1ull << 40},
+    {.n_samples = 299, .batch_size = 100, .n_shards = 2, .shuffle = true, .seed = 7},
+    {.n_samples = 13, .batch_size = 5, .n_shards = 1, .shuffle = false, .seed = 8},
+};
+
+enum { N_CFGS = sizeof cfgs / sizeof *cfgs };
+
+/* -- Helpers ------------------------------------------------------------------------------------*/
+
+static rnn_sampler *create(const rnn_sampler_cfg *cfg)
+{
+    rnn_sampler *sampler;
+
+    assert_int_equal(rnn_sampler_create(&sampler, cfg), RNN_OK);
+    return sampler;
+}
+
+/* Appends the samples of shards [first, end) of a batch; returns their number. */
+static size_t collect(uint64_t *into, const rnn_sampler *sampler, size_t batch, size_t first,
+                      size_t end)
+{
+    size_t total = 0;
+
+    for (size_t shard = first; shard < end; shard++) {
+        const uint64_t *index;
+        size_t n = rnn_sampler_shard(sampler, batch, shard, &index);
+
+        memcpy(into + total, index, n * sizeof *index);
+        total += n;
+    }
+    return total;
+}
+
+/* The order of an epoch, read through all shards of all batches. */
+static void read_epoch(uint64_t order[MAX_SAMPLES], const rnn_sampler_cfg *cfg, uint32_t epoch)
+{
+    rnn_sampler *sampler = create(cfg);
+    size_t total = 0;
+
+    rnn_sampler_set_epoch(sampler, epoch);
+    for (size_t batch = 0; batch < rnn_sampler_n_batches(sampler); batch++)
+        total += collect(order + total, sampler, batch, 0, cfg->n_shards);
+    assert_int_equal(total, cfg->n_samples);
+    rnn_sampler_destroy(&sampler);
+}
+
+/* -- Shards -------------------------------------------------------------------------------------*/
+
+/* Rank r of R has shards [V r / R, V (r + 1) / R). */
+static void ranks_together_see_every_sample_once(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < N_CFGS; c++) {
+        rnn_sampler *sampler = create(&cfgs[c]);
+        size_t n_shards = cfgs[c].n_shards;
+
+        for (size_t size = 1; size <= n_shards && size <= 9; size++) {
+            unsigned seen[MAX_SAMPLES] = {0};
+
+            for (size_t rank = 0; rank < size; rank++) {
+                size_t first = n_shards * rank / size, end = n_shards * (rank + 1) / size;
+
+                for (size_t batch = 0; batch < rnn_sampler_n_batches(sampler); batch++) {
+                    uint64_t mine[MAX_SAMPLES];
+                    size_t n = collect(mine, sampler, batch, first, end);
+
+                    for (size_t i = 0; i < n; i++)
+                        seen[mine[i]]++;
+                }
+            }
+            for (size_t i = 0; i < cfgs[c].n_samples; i++)
+                if (seen[i] != 1)
+                    fail_msg("configuration %zu, %zu ranks: sample %zu seen %u times", c, size, i,
+                             seen[i]);
+        }
+        rnn_sampler_destroy(&sampler);
+    }
+}
+
+static void batches_are_full_but_for_a_short_last_one(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < N_CFGS; c++) {
+        rnn_sampler *sampler = create(&cfgs[c]);
+        size_t n_batches = rnn_sampler_n_batches(sampler), left = cfgs[c].n_samples;
+
+        for (size_t batch = 0; batch < n_batches; batch++) {
+            uint64_t samples[MAX_SAMPLES];
+            size_t n = rnn_sampler_batch_samples(sampler, batch);
+
+            assert_int_equal(n, left < cfgs[c].batch_size ? left : cfgs[c].batch_size);
+            assert_int_equal(collect(samples, sampler, batch, 0, cfgs[c].n_shards), n);
+            left -= n;
+        }
+        assert_int_equal(left, 0);
+        rnn_sampler_destroy(&sampler);
+    }
+}
+
+static void shards_are_filled_from_the_front(void **state)
+{
+    const rnn_sampler_cfg cfg = {.n_samples = 17, .batch_size = 10, .n_shards = 4};
+    static const size_t expected[2][4] = {{3, 3, 3, 1}, {3, 3, 1, 0}};
+    rnn_sampler *sampler = create(&cfg);
+
+    (void)state;
+    assert_int_equal(rnn_sampler_rows(sampler), 3);
+    assert_int_equal(rnn_sampler_n_batches(sampler), 2);
+    for (size_t batch = 0; batch < 2; batch++)
+        for (size_t shard = 0; shard < 4; shard++) {
+            const uint64_t *index;
+
+            assert_int_equal(rnn_sampler_shard(sampler, batch, shard, &index),
+                             expected[batch][shard]);
+            if (expected[batch][shard] > 0)
+                assert_int_equal(index[0], 10 * batch + 3 * shard);
+        }
+    rnn_sampler_destroy(&sampler);
+}
+
+/* -- Order --------------------------------------------------------------------------------------*/
+
+static void order_is_the_identity_without_shuffling(void **state)
+{
+    const rnn_sampler_cfg cfg = {.n_samples = 50, .batch_size = 8, .n_shards = 2, .seed = 9};
+    uint64_t order[MAX_SAMPLES];
+
+    (void)state;
+    for (uint32_t epoch = 0; epoch < 3; epoch++) {
+        read_epoch(order, &cfg, epoch);
+        for (size_t i = 0; i < cfg.n_samples; i++)
+            assert_int_equal(order[i], i);
+    }
+}
+
+static void order_depends_on_neither_batches_nor_shards(void **state)
+{
+    rnn_sampler_cfg cfg = {.n_samples = 200, .batch_size = 1, .n_shards = 1, .shuffle = true};
+    uint64_t expected[MAX_SAMPLES], order[MAX_SAMPLES];
+
+    (void)state;
+    read_epoch(expected, &cfg, 5);
+    for (cfg.batch_size = 1; cfg.batch_size <= 256; cfg.batch_size += 15)
+        for (cfg.n_shards = 1; cfg.n_shards <= 64; cfg.n_shards *= 2) {
+            read_epoch(order, &cfg, 5);
+            assert_memory_equal(order, expected, cfg.n_samples * sizeof *order);
+        }
+}
+
+static void order_depends_on_seed_and_epoch(void **state)
+{
+    rnn_sampler_cfg cfg = {.n_samples = 200, .batch_size = 16, .n_shards = 4, .shuffle = true};
+    uint64_t order[4][MAX_SAMPLES];
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        cfg.seed = i / 2;
+        read_epoch(order[i], &cfg, (uint32_t)(i % 2));
+        for (size_t j = 0; j < i; j++)
+            assert_memory_not_equal(order[i], order[j], cfg.n_samples * sizeof **order);
+    }
+}
+
+static void order_does_not_depend_on_the_epochs_before(void **state)
+{
+    static const uint32_t epochs[] = {7, 0, UINT32_MAX, 3, 3, 0, 7};
+    const rnn_sampler_cfg cfg = {
+        .n_samples = 100, .batch_size = 100, .n_shards = 1, .shuffle = true, .seed = 11};
+    rnn_sampler *sampler = create(&cfg);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof epochs / sizeof *epochs; i++) {
+        uint64_t expected[MAX_SAMPLES];
+        const uint64_t *order;
+
+        read_epoch(expected, &cfg, epochs[i]);
+        rnn_sampler_set_epoch(sampler, epochs[i]);
+        assert_int_equal(rnn_sampler_shard(sampler, 0, 0, &order), cfg.n_samples);
+        assert_memory_equal(order, expected, sizeof *order * cfg.n_samples);
+    }
+    rnn_sampler_destroy(&sampler);
+}
+
+/* Part of the reproducibility promise: the same order in every version of the program. */
+static void order_is_the_one_it_has_always_been(void **state)
+{
+    static const uint64_t expected[2][8] = {{1, 2, 7, 4, 5, 3, 0, 6}, {7, 6, 2, 0, 4, 3, 1, 5}};
+    const rnn_sampler_cfg cfg = {
+        .n_samples = 8, .batch_size = 8, .n_shards = 1, .shuffle = true, .seed = 1};
+    uint64_t order[MAX_SAMPLES];
+
+    (void)state;
+    for (uint32_t epoch = 0; epoch < 2; epoch++) {
+        read_epoch(order, &cfg, epoch);
+        assert_memory_equal(order, expected[epoch], sizeof expected[epoch]);
+    }
+}
+
+/*
+ * 24,000 epochs of 4 samples: 1,000 expected of each of the 24 orders. With standard deviation 31,
+ * the bound of 160 is five of them; the draws are fixed, so that the test cannot fail by chance.
+ */
+static void all_orders_are_equally_likely(void **state)
+{
+    const rnn_sampler_cfg cfg = {
+        .n_samples = 4, .batch_size = 4, .n_shards = 1, .shuffle = true, .seed = 12};
+    rnn_sampler *sampler = create(&cfg);
+    int count[256] = {0};
+    size_t n_orders = 0;
+
+    (void)state;
+    for (uint32_t epoch = 0; epoch < 24000; epoch++) {
+        const uint64_t *order;
+
+        rnn_sampler_set_epoch(sampler, epoch);
+        rnn_sampler_shard(sampler, 0, 0, &order);
+        count[order[0] << 6 | order[1] << 4 | order[2] << 2 | order[3]]++;
+    }
+    for (size_t i = 0; i < 256; i++)
+        if (count[i] > 0) {
+            n_orders++;
+            assert_true(count[i] >= 1000 - 160 && count[i] <= 1000 + 160);
+        }
+    assert_int_equal(n_orders, 24);
+    rnn_sampler_destroy(&sampler);
+}
+
+/* -- Failures -----------------------------------------------------------------------------------*/
+
+static void sizes_of_zero_are_refused(void **state)
+{
+    (void)state;
+    for (size_t zero = 0; zero < 3; zero++) {
+        const rnn_sampler_cfg cfg = {
+            .n_samples = zero != 0, .batch_size = zero != 1, .n_shards = zero != 2};
+        rnn_sampler *sampler;
+
+        assert_int_equal(rnn_sampler_create(&sampler, &cfg), RNN_ERR_DATA);
+        assert_null(sampler);
+        rnn_sampler_destroy(&sampler);
+    }
+}
+
+static void more_samples_than_memory_are_refused(void **state)
+{
+    const rnn_sampler_cfg cfg = {.n_samples = SIZE_MAX / 2, .batch_size = 1, .n_shards = 1};
+    rnn_sampler *sampler;
+
+    (void)state;
+    assert_int_equal(rnn_sampler_create(&sampler, &cfg), RNN_ERR_MEMORY);
+    assert_null(sampler);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ranks_together_see_every_sample_once),
+        cmocka_unit_test(batches_are_full_but_for_a_short_last_one),
+        cmocka_unit_test(shards_are_filled_from_the_front),
+        cmocka_unit_test(order_is_the_identity_without_shuffling),
+        cmocka_unit_test(order_depends_on_neither_batches_nor_shards),
+        cmocka_unit_test(order_depends_on_seed_and_epoch),
+        cmocka_unit_test(order_does_not_depend_on_the_epochs_before),
+        cmocka_unit_test(order_is_the_one_it_has_always_been),
+        cmocka_unit_test(all_orders_are_equally_likely),
+        cmocka_unit_test(sizes_of_zero_are_refused),
+        cmocka_unit_test(more_samples_than_memory_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
