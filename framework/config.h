@@ -1,0 +1,147 @@
+/*
+ * The configuration of a run: a plain struct, filled from TOML through one table of keys
+ * (framework/config_keys.c) that also makes --help-config, the checks, and the canonical text.
+ */
+#ifndef RNN_FRAMEWORK_CONFIG_H
+#define RNN_FRAMEWORK_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "kernels/status.h"
+
+enum { RNN_CONFIG_MAX_LAYERS = 64, RNN_CONFIG_MAX_LIST = 16 };
+
+typedef enum rnn_layer_type {
+    RNN_LAYER_RNN,
+    RNN_LAYER_LSTM,
+    RNN_LAYER_GRU,
+    RNN_LAYER_LINEAR,
+    RNN_LAYER_SELECT
+} rnn_layer_type;
+
+typedef enum rnn_nonlinearity { RNN_NONLINEARITY_TANH, RNN_NONLINEARITY_RELU } rnn_nonlinearity;
+
+typedef enum rnn_select { RNN_SELECT_LAST } rnn_select;
+
+/* One [[layer]] table: arguments with torch.nn's names. */
+typedef struct rnn_layer_cfg {
+    rnn_layer_type type;
+    int64_t input_size;    /* rnn, lstm, gru; 0 = inferred */
+    int64_t hidden_size;   /* rnn, lstm, gru; required */
+    int64_t num_layers;    /* rnn, lstm, gru; 1 */
+    int nonlinearity;      /* rnn: rnn_nonlinearity; tanh */
+    bool bias;             /* rnn, lstm, gru, linear; true */
+    int64_t in_features;   /* linear; 0 = inferred */
+    int64_t out_features;  /* linear; required */
+    int step;              /* select: rnn_select; last */
+} rnn_layer_cfg;
+
+typedef struct rnn_string_list {
+    char *items[RNN_CONFIG_MAX_LIST];
+    int64_t count;
+} rnn_string_list;
+
+/* Field names are the TOML keys: [run] seed is run.seed. Strings belong to the config. */
+typedef struct rnn_config {
+    struct {
+        char *name;       /* "run" */
+        int64_t seed;     /* 1 */
+        int64_t epochs;   /* 1 */
+        int64_t steps;    /* 0 = by epochs; else stop after so many */
+        char *output_dir; /* "" = "runs/" + name */
+        char *resume;     /* "auto" | "never" | path */
+    } run;
+    struct {
+        int format;             /* rnn_dataset format: 0 = "idx" */
+        char *name;             /* "" */
+        rnn_string_list search; /* required, at least one */
+        char *train_images, *train_labels, *test_images, *test_labels; /* MNIST's file names */
+        int sequence;           /* rnn_sequence; rows */
+        double mean, std;       /* 0, 1 */
+        int64_t train_samples, test_samples; /* 0 = all */
+        int64_t classes;        /* 256: labels must be below */
+        bool shuffle;           /* true */
+    } dataset;
+    rnn_layer_cfg layer[RNN_CONFIG_MAX_LAYERS];
+    size_t n_layers;
+    struct {
+        int type; /* 0 = "cross_entropy" */
+    } loss;
+    struct {
+        int type; /* rnn_optimizer_type; required */
+        /* NAN / -1 = torch's default of the type, filled in when loading */
+        double lr, weight_decay, momentum, dampening;
+        bool nesterov;
+        double beta1, beta2, eps;
+        bool amsgrad;
+        double rho, alpha;
+        bool centered;
+        double lr_decay, initial_accumulator_value, momentum_decay;
+        double clip_norm, clip_value; /* 0 = off */
+    } optimizer;
+    struct {
+        int type; /* rnn_schedule_type; constant */
+        int64_t warmup_steps, step_size;
+        double gamma, min_lr;
+    } schedule;
+    struct {
+        int64_t batch_size; /* global; 64 */
+    } train;
+    struct {
+        int64_t shards;  /* power of two; 0 = chosen from batch size and widths */
+        int64_t threads; /* per rank; 0 = cores of the node / ranks on it */
+        int reduction;   /* rnn_reduction; reproducible */
+        int binding;     /* 0 = "auto", 1 = "keep" */
+    } parallel;
+    struct {
+        int64_t every_epochs, every_steps; /* 1, 0 (0 = off) */
+        double every_minutes;              /* 0 = off */
+        int64_t keep;                      /* 3 */
+        int best; /* 0 = "test.accuracy", 1 = "test.loss", 2 = "none" */
+    } checkpoint;
+    struct {
+        double interval; /* seconds between progress lines when not on a terminal; 10 */
+        bool jsonl;      /* true: metrics.jsonl in the output folder */
+        int progress;    /* 0 = "auto", 1 = "bar", 2 = "lines", 3 = "none" */
+    } log;
+} rnn_config;
+
+typedef enum rnn_reduction { RNN_REDUCTION_REPRODUCIBLE, RNN_REDUCTION_ALLREDUCE } rnn_reduction;
+
+/*
+ * Reads a configuration file and applies `overrides` ("key=value", from --set, in order; list
+ * elements of [[layer]] as layer.0.hidden_size). Resolves defaults (the optimizer's by type,
+ * output_dir). Errors: RNN_ERR_NOINPUT for a missing file, RNN_ERR_DATA with "file:line:column: key: problem",
+ * for an unknown key also the nearest known one, RNN_ERR_USAGE for a malformed override. Free with
+ * rnn_config_free, also after failure.
+ */
+rnn_status rnn_config_load(rnn_config *out, const char *path, const char *const *overrides,
+                           size_t n_overrides);
+
+/* As rnn_config_load from a text in memory; `source` names it in messages. */
+rnn_status rnn_config_parse(rnn_config *out, const char *text, size_t length, const char *source,
+                            const char *const *overrides, size_t n_overrides);
+
+void rnn_config_free(rnn_config *config);
+
+/*
+ * The canonical text: every key that applies, in table order, one "key = value" a line under its
+ * table; parses back to the same configuration. Equal configurations give equal bytes. Free with
+ * rnn_free.
+ */
+rnn_status rnn_config_print(const rnn_config *config, char **out);
+
+/*
+ * Whether a run with `now` may continue one with `then`: keys that only steer the running (paths,
+ * threads, epochs, checkpoint and log settings) may differ; for any other the result is
+ * RNN_ERR_DATA naming the key and both values.
+ */
+rnn_status rnn_config_check_resume(const rnn_config *then, const rnn_config *now);
+
+/* The keys with types, bounds, defaults and help as text, for --help-config. */
+void rnn_config_print_help(FILE *out);
+
+#endif

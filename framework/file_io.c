@@ -1,0 +1,288 @@
+#include "framework/file_io.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernels/memory.h"
+
+static const char TEMPORARY_MARK[] = ".tmp-";
+
+/* What is to appear under a temporary name: bytes of a file, or the target of a link. */
+typedef struct content {
+    const void *bytes;
+    size_t n_bytes;
+    const char *target;
+} content;
+
+static rnn_status io_error(const char *operation, const char *path)
+{
+    return RNN_FAIL(RNN_ERR_IO, "cannot %s '%s': %s", operation, path, strerror(errno));
+}
+
+rnn_status rnn_path_print(char **out, const char *format, ...)
+{
+    va_list args;
+    int length;
+
+    *out = NULL;
+    va_start(args, format);
+    length = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (length < 0)
+        return RNN_FAIL(RNN_ERR_INTERNAL, "cannot print a path with '%s'", format);
+    RNN_TRY(RNN_ALLOC(out, (size_t)length + 1, "a path"));
+    va_start(args, format);
+    vsnprintf(*out, (size_t)length + 1, format, args);
+    va_end(args);
+    return RNN_OK;
+}
+
+/* Bytes of `path` before the last component, its slash included. */
+static int folder_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash == NULL ? 0 : (int)(slash + 1 - path);
+}
+
+static rnn_status write_all(int fd, const void *bytes, size_t n_bytes, const char *path)
+{
+    const char *next = bytes;
+
+    while (n_bytes > 0) {
+        ssize_t written = TEMP_FAILURE_RETRY(write(fd, next, n_bytes));
+
+        if (written <= 0)
+            return io_error("write", path);
+        next += written;
+        n_bytes -= (size_t)written;
+    }
+    return RNN_OK;
+}
+
+static rnn_status create_file(const char *path, const content *what)
+{
+    rnn_status st;
+    int fd = (int)TEMP_FAILURE_RETRY(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+
+    if (fd < 0)
+        return io_error("create", path);
+    st = write_all(fd, what->bytes, what->n_bytes, path);
+    if (st == RNN_OK && TEMP_FAILURE_RETRY(fsync(fd)) != 0)
+        st = io_error("sync", path);
+    /* Linux has closed the file even when close is interrupted, and the data are synced. */
+    if (close(fd) != 0 && errno != EINTR && st == RNN_OK)
+        st = io_error("close", path);
+    return st;
+}
+
+static rnn_status create_link(const char *path, const content *what)
+{
+    if (TEMP_FAILURE_RETRY(symlink(what->target, path)) != 0)
+        return io_error("create the link", path);
+    return RNN_OK;
+}
+
+static rnn_status sync_folder(const char *path)
+{
+    rnn_status st = RNN_OK;
+    int fd = (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+
+    if (fd < 0)
+        return io_error("open the folder", path);
+    /* EINVAL: a file system without sync for folders; there is nothing better to do there. */
+    if (TEMP_FAILURE_RETRY(fsync(fd)) != 0 && errno != EINVAL)
+        st = io_error("sync the folder", path);
+    close(fd);
+    return st;
+}
+
+static rnn_status replace(const char *path, const content *what,
+                          rnn_status (*create)(const char *, const content *))
+{
+    rnn_status st;
+    int length = folder_length(path);
+    char *folder = NULL, *temporary = NULL;
+
+    RNN_TRY_GOTO(st,
+                 rnn_path_print(&folder, "%.*s", length > 0 ? length : 1, length > 0 ? path : "."),
+                 done);
+    RNN_TRY_GOTO(st,
+                 rnn_path_print(&temporary, "%.*s.%s%s%ld", length, path, path + length,
+                                TEMPORARY_MARK, (long)getpid()),
+                 done);
+    unlink(temporary); /* of a dead process that had our number */
+    st = create(temporary, what);
+    if (st == RNN_OK && TEMP_FAILURE_RETRY(rename(temporary, path)) != 0)
+        st = RNN_FAIL(RNN_ERR_IO, "cannot rename '%s' to '%s': %s", temporary, path,
+                      strerror(errno));
+    if (st != RNN_OK) {
+        unlink(temporary);
+        goto done;
+    }
+    st = sync_folder(folder);
+done:
+    rnn_free(temporary);
+    rnn_free(folder);
+    return st;
+}
+
+rnn_status rnn_file_write(const char *path, const void *bytes, size_t n_bytes)
+{
+    return replace(path, &(content){.bytes = bytes, .n_bytes = n_bytes}, create_file);
+}
+
+rnn_status rnn_file_link(const char *path, const char *target)
+{
+    return replace(path, &(content){.target = target}, create_link);
+}
+
+static rnn_status check_readable(int fd, const char *path, size_t max_bytes, size_t *n_bytes)
+{
+    struct stat info;
+
+    if (fstat(fd, &info) != 0)
+        return io_error("inspect", path);
+    if (!S_ISREG(info.st_mode))
+        return RNN_FAIL(RNN_ERR_NOINPUT, "cannot read '%s': not a regular file", path);
+    if ((uintmax_t)info.st_size > max_bytes)
+        return RNN_FAIL(RNN_ERR_DATA, "cannot read '%s': %jd bytes, at most %zu are allowed", path,
+                        (intmax_t)info.st_size, max_bytes);
+    *n_bytes = (size_t)info.st_size;
+    return RNN_OK;
+}
+
+static rnn_status read_all(int fd, char *bytes, size_t n_bytes, const char *path)
+{
+    size_t done = 0;
+
+    while (done < n_bytes) {
+        ssize_t count = TEMP_FAILURE_RETRY(read(fd, bytes + done, n_bytes - done));
+
+        if (count < 0)
+            return io_error("read", path);
+        if (count == 0)
+            return RNN_FAIL(RNN_ERR_IO, "cannot read '%s': it shrank from %zu to %zu bytes", path,
+                            n_bytes, done);
+        done += (size_t)count;
+    }
+    return RNN_OK;
+}
+
+rnn_status rnn_file_read(const char *path, size_t max_bytes, void **bytes, size_t *n_bytes)
+{
+    rnn_status st;
+    char *content_read = NULL;
+    size_t length = 0;
+    /* Without O_NONBLOCK, opening a FIFO would wait for a writer. */
+    int fd = (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+
+    *bytes = NULL;
+    *n_bytes = 0;
+    if (fd < 0)
+        return RNN_FAIL(RNN_ERR_NOINPUT, "cannot open '%s': %s", path, strerror(errno));
+    RNN_TRY_GOTO(st, check_readable(fd, path, max_bytes, &length), done);
+    RNN_TRY_GOTO(st, RNN_ALLOC(&content_read, length + 1, path), done);
+    RNN_TRY_GOTO(st, read_all(fd, content_read, length, path), done);
+    *bytes = content_read;
+    *n_bytes = length;
+    content_read = NULL;
+done:
+    rnn_free(content_read);
+    close(fd);
+    return st;
+}
+
+static rnn_status make_folder(const char *path)
+{
+    struct stat info;
+    int reason;
+
+    if (mkdir(path, 0777) == 0)
+        return RNN_OK;
+    reason = errno; /* read-only and automounted folders have other reasons than "exists" */
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        return RNN_OK;
+    errno = reason;
+    return io_error("create the folder", path);
+}
+
+/* The only sure way to know that a folder takes files is to put one there. */
+static rnn_status try_folder(const char *path)
+{
+    rnn_status st;
+    char *probe;
+    int fd;
+
+    RNN_TRY(rnn_path_print(&probe, "%s/.probe%s%ld", path, TEMPORARY_MARK, (long)getpid()));
+    unlink(probe);
+    fd = (int)TEMP_FAILURE_RETRY(open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    st = fd < 0 ? io_error("create files in the folder", path) : RNN_OK;
+    if (fd >= 0) {
+        close(fd);
+        unlink(probe);
+    }
+    rnn_free(probe);
+    return st;
+}
+
+rnn_status rnn_folder_create(const char *path)
+{
+    rnn_status st = RNN_OK;
+    char *partial;
+
+    RNN_TRY(rnn_string_copy(&partial, path));
+    for (char *slash = strchr(partial, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        if (slash == partial || slash[-1] == '/')
+            continue;
+        *slash = '\0';
+        RNN_TRY_GOTO(st, make_folder(partial), done);
+        *slash = '/';
+    }
+    RNN_TRY_GOTO(st, make_folder(path), done);
+    st = try_folder(path);
+done:
+    rnn_free(partial);
+    return st;
+}
+
+/* Whether the entry is ".NAME.tmp-PID" and no other process PID runs. */
+static int is_leftover(const struct dirent *entry)
+{
+    const char *name = entry->d_name, *mark = NULL;
+    char *end;
+    long pid;
+
+    for (const char *at = name; (at = strstr(at, TEMPORARY_MARK)) != NULL; at++)
+        mark = at;
+    if (name[0] != '.' || mark == NULL || mark < name + 2)
+        return 0;
+    mark += strlen(TEMPORARY_MARK);
+    errno = 0;
+    pid = strtol(mark, &end, 10);
+    if (*mark < '1' || *mark > '9' || *end != '\0' || errno != 0 || pid > INT32_MAX)
+        return 0;
+    return pid == (long)getpid() || (kill((pid_t)pid, 0) != 0 && errno == ESRCH);
+}
+
+void rnn_folder_remove_leftovers(const char *folder)
+{
+    struct dirent *entry;
+    DIR *listing = opendir(folder);
+
+    if (listing == NULL)
+        return;
+    while ((entry = readdir(listing)) != NULL)
+        if (is_leftover(entry))
+            unlinkat(dirfd(listing), entry->d_name, 0);
+    closedir(listing);
+}

@@ -1,0 +1,78 @@
+/*
+ * Optimizers over the flat parameter arena, with torch.optim's names, defaults and definitions.
+ */
+#ifndef RNN_FRAMEWORK_OPTIMIZER_H
+#define RNN_FRAMEWORK_OPTIMIZER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/status.h"
+
+typedef enum rnn_optimizer_type {
+    RNN_OPTIMIZER_SGD,
+    RNN_OPTIMIZER_ADAM,
+    RNN_OPTIMIZER_ADAMW,
+    RNN_OPTIMIZER_ADADELTA,
+    RNN_OPTIMIZER_ADAGRAD,
+    RNN_OPTIMIZER_RMSPROP,
+    RNN_OPTIMIZER_ADAMAX,
+    RNN_OPTIMIZER_NADAM
+} rnn_optimizer_type;
+
+/* Plain settings. A type uses those that torch's class of the same name has. */
+typedef struct rnn_optimizer_cfg {
+    rnn_optimizer_type type;
+    double lr, weight_decay;
+    double momentum, dampening; /* sgd, rmsprop (momentum) */
+    bool nesterov;              /* sgd */
+    double beta1, beta2, eps;   /* adam family */
+    bool amsgrad;               /* adam, adamw */
+    double rho;                 /* adadelta */
+    double alpha;               /* rmsprop */
+    bool centered;              /* rmsprop */
+    double lr_decay, initial_accumulator_value; /* adagrad */
+    double momentum_decay;                      /* nadam */
+    double clip_norm, clip_value;               /* 0 = off; norm first, as torch's two functions */
+} rnn_optimizer_cfg;
+
+typedef struct rnn_optimizer rnn_optimizer;
+
+/* torch's default settings of a type, clipping off. */
+rnn_optimizer_cfg rnn_optimizer_defaults(rnn_optimizer_type type);
+
+/* "sgd", "adam", ...; and back (false if there is no such type). */
+const char *rnn_optimizer_type_name(rnn_optimizer_type type);
+bool rnn_optimizer_type_parse(const char *name, rnn_optimizer_type *out);
+
+/* Takes state arrays for n_params values. RNN_ERR_DATA for settings torch refuses too. */
+rnn_status rnn_optimizer_create(rnn_optimizer **out, const rnn_optimizer_cfg *cfg, size_t n_params);
+void rnn_optimizer_destroy(rnn_optimizer **optimizer);
+
+/*
+ * One step: params -= update(grads * grad_scale).
+ *   grads       [n_params] sums over samples; grad_scale is 1 / number of samples
+ *   lr          learning rate of this step (from the schedule)
+ *   grad_norm   (out, may be NULL) L2 norm of grads * grad_scale before clipping; computed only
+ *               when asked for or when clip_norm is on, else NAN
+ * Parallel over OpenMP threads; the same bits for any number. Returns RNN_ERR_NONFINITE, having
+ * changed nothing, if the norm was computed and is not finite.
+ */
+rnn_status rnn_optimizer_step(rnn_optimizer *optimizer, float *params, const float *grads,
+                              float grad_scale, double lr, double *grad_norm);
+
+/* For checkpoints: the step count and the state arrays with torch's state_dict names. */
+uint64_t rnn_optimizer_get_step(const rnn_optimizer *optimizer);
+void rnn_optimizer_set_step(rnn_optimizer *optimizer, uint64_t step);
+size_t rnn_optimizer_n_states(const rnn_optimizer *optimizer);
+const char *rnn_optimizer_state_name(const rnn_optimizer *optimizer, size_t i);
+float *rnn_optimizer_state(rnn_optimizer *optimizer, size_t i); /* [n_params], lent */
+
+/* Scalar state beside the step (nadam's mu_product); 1 where a type has none. */
+double rnn_optimizer_get_scalar(const rnn_optimizer *optimizer);
+void rnn_optimizer_set_scalar(rnn_optimizer *optimizer, double value);
+
+const rnn_optimizer_cfg *rnn_optimizer_get_cfg(const rnn_optimizer *optimizer);
+
+#endif
