@@ -1,0 +1,41 @@
+/*
+ * A checkpoint as the bytes of an HDF5 file, in memory. checkpoint_image.c is the only place that
+ * knows the layout inside the file, and the only one that calls libhdf5 for it.
+ *
+ *     /               format, format_version, created_by, created_at, digest (of the parameters)
+ *     /config         the configuration text
+ *     /model/LAYER/PARAM           float32; the layer's arguments are attributes of /model/LAYER
+ *     /optimizer/STATE/LAYER/PARAM float32; type, step, scalar and settings are its attributes
+ *     /progress       one attribute for each field of rnn_progress
+ *     /history/METRIC float64, one row an epoch
+ *     /environment    attributes
+ *
+ * libhdf5 has global state: call these from one thread at a time.
+ */
+#ifndef RNN_FRAMEWORK_CHECKPOINT_IMAGE_H
+#define RNN_FRAMEWORK_CHECKPOINT_IMAGE_H
+
+#include <stddef.h>
+
+#include "framework/checkpoint.h"
+#include "kernels/status.h"
+
+/*
+ * Makes the image: *n_bytes bytes, rnn_free memory, followed by `room` zero bytes for the caller.
+ * Equal states and created_at give equal bytes. RNN_ERR_NONFINITE names the tensor or field.
+ */
+rnn_status rnn_checkpoint_image_write(const rnn_checkpoint *checkpoint, const char *created_at,
+                                      size_t room, void **image, size_t *n_bytes);
+
+/* The configuration text in an image, rnn_free memory. `source` names the file in messages. */
+rnn_status rnn_checkpoint_image_read_config(const void *image, size_t n_bytes, const char *source,
+                                            char **config);
+
+/* Reads an image into what `into` points to, as rnn_checkpoint_read does with a file. */
+rnn_status rnn_checkpoint_image_read(const void *image, size_t n_bytes, const char *source,
+                                     rnn_checkpoint *into);
+
+/* For tests: how often the two functions above have handed bytes to libhdf5. */
+size_t rnn_checkpoint_image_reads(void);
+
+#endif
