@@ -1,0 +1,338 @@
+#include "framework/bench.h"
+
+#include <inttypes.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "framework/trainer.h"
+#include "kernels/cpu.h"
+#include "kernels/memory.h"
+#include "kernels/recurrent.h"
+
+enum { ROUNDS = 15, MIN_REPEATS = 4 };
+
+/* One recurrent layer as a bare primitive: each thread its own task and arrays. */
+typedef struct bare_layer {
+    rnn_recurrent *kernel;
+    rnn_recurrent_task **tasks;       /* [n_threads] */
+    float **x, **y, **dy, **dx, **dw; /* [n_threads] */
+} bare_layer;
+
+/* All recurrent layers of the model for one way to slice the rank's rows. */
+typedef struct bare_model {
+    const char *name;
+    size_t rows, n_slices; /* of the rank; threads take contiguous runs */
+    int n_threads;
+    bare_layer *layers;
+    size_t n_layers;
+    double median; /* seconds for all slices */
+} bare_model;
+
+static double monotonic_seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t count)
+{
+    qsort(values, count, sizeof *values, compare_doubles);
+    return values[count / 2];
+}
+
+/* -- The bare primitives --------------------------------------------------------------------- */
+
+static rnn_cell cell_of(const rnn_stage *stage)
+{
+    switch (stage->cfg->type) {
+    case RNN_LAYER_LSTM:
+        return RNN_CELL_LSTM;
+    case RNN_LAYER_GRU:
+        return RNN_CELL_GRU;
+    default:
+        return stage->cfg->nonlinearity == RNN_NONLINEARITY_RELU ? RNN_CELL_RELU : RNN_CELL_TANH;
+    }
+}
+
+static bool is_recurrent(const rnn_stage *stage)
+{
+    return stage->cfg->type == RNN_LAYER_RNN || stage->cfg->type == RNN_LAYER_LSTM ||
+           stage->cfg->type == RNN_LAYER_GRU;
+}
+
+static void fill(float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = 0.01f * (float)(i % 97) - 0.5f;
+}
+
+static rnn_status make_array(float **out, size_t count, bool filled)
+{
+    RNN_TRY(RNN_ALLOC(out, count, "benchmark arrays"));
+    if (filled)
+        fill(*out, count);
+    return RNN_OK;
+}
+
+static rnn_status make_thread_part(bare_layer *layer, const rnn_recurrent_cfg *cfg, int thread)
+{
+    size_t in = cfg->seq_len * cfg->rows * cfg->n_in, out = cfg->seq_len * cfg->rows * cfg->n_hid;
+
+    RNN_TRY(rnn_recurrent_task_create(&layer->tasks[thread], layer->kernel));
+    RNN_TRY(make_array(&layer->x[thread], in, true));
+    RNN_TRY(make_array(&layer->dx[thread], in, false));
+    RNN_TRY(make_array(&layer->y[thread], out, false));
+    RNN_TRY(make_array(&layer->dy[thread], out, true));
+    return make_array(&layer->dw[thread], rnn_recurrent_grad_size(layer->kernel), false);
+}
+
+static rnn_status make_layer(bare_layer *layer, const rnn_run *run, const rnn_stage *stage,
+                             size_t rows, int n_threads)
+{
+    const rnn_recurrent_cfg cfg = {cell_of(stage), stage->in.seq_len, rows, stage->in.n_features,
+                                   stage->out.n_features};
+    const float *params = run->params;
+    const rnn_param *p = rnn_model_param(run->model, stage->first_param);
+    const rnn_recurrent_params tensors = {.weight_ih = params + p[0].offset,
+                                          .weight_hh = params + p[1].offset,
+                                          .bias_ih = stage->cfg->bias ? params + p[2].offset : NULL,
+                                          .bias_hh =
+                                              stage->cfg->bias ? params + p[3].offset : NULL};
+    size_t n = (size_t)n_threads;
+    rnn_status st = RNN_OK;
+
+    RNN_TRY(rnn_recurrent_create(&layer->kernel, &cfg));
+    rnn_recurrent_pack(layer->kernel, &tensors, 0, 1);
+    RNN_TRY(RNN_ALLOC(&layer->tasks, n, "benchmark arrays"));
+    RNN_TRY(RNN_ALLOC(&layer->x, n, "benchmark arrays"));
+    RNN_TRY(RNN_ALLOC(&layer->y, n, "benchmark arrays"));
+    RNN_TRY(RNN_ALLOC(&layer->dy, n, "benchmark arrays"));
+    RNN_TRY(RNN_ALLOC(&layer->dx, n, "benchmark arrays"));
+    RNN_TRY(RNN_ALLOC(&layer->dw, n, "benchmark arrays"));
+    /* Each thread touches its own memory first, as the executor's workers do. */
+#pragma omp parallel for schedule(static, 1) num_threads(n_threads)
+    for (int i = 0; i < n_threads; i++) {
+        rnn_status mine = make_thread_part(layer, &cfg, i);
+
+        if (mine != RNN_OK)
+#pragma omp critical
+            st = mine;
+    }
+    return st == RNN_OK ? RNN_OK : RNN_FAIL(st, "cannot set up the bare primitives");
+}
+
+static rnn_status make_bare(bare_model *bare, const rnn_run *run)
+{
+    RNN_TRY(RNN_ALLOC(&bare->layers, rnn_model_n_stages(run->model), "benchmark layers"));
+    for (size_t s = 0; s < rnn_model_n_stages(run->model); s++) {
+        const rnn_stage *stage = rnn_model_stage(run->model, s);
+
+        if (is_recurrent(stage))
+            RNN_TRY(make_layer(&bare->layers[bare->n_layers++], run, stage, bare->rows,
+                               bare->n_threads));
+    }
+    return RNN_OK;
+}
+
+static void free_bare(bare_model *bare)
+{
+    for (size_t k = 0; k < bare->n_layers; k++) {
+        bare_layer *layer = &bare->layers[k];
+        float **arrays[] = {layer->x, layer->y, layer->dy, layer->dx, layer->dw};
+
+        for (size_t a = 0; a < sizeof arrays / sizeof arrays[0]; a++) {
+            for (int i = 0; arrays[a] != NULL && i < bare->n_threads; i++)
+                rnn_free(arrays[a][i]);
+            rnn_free(arrays[a]);
+        }
+        for (int i = 0; layer->tasks != NULL && i < bare->n_threads; i++)
+            rnn_recurrent_task_destroy(&layer->tasks[i]);
+        rnn_free(layer->tasks);
+        rnn_recurrent_destroy(&layer->kernel);
+    }
+    rnn_free(bare->layers);
+}
+
+/* Forward through all layers, backward through all layers; layers have inputs of their own. */
+static rnn_status run_slice(const bare_model *bare, int thread)
+{
+    for (size_t k = 0; k < bare->n_layers; k++) {
+        bare_layer *l = &bare->layers[k];
+
+        RNN_TRY(rnn_recurrent_forward(l->tasks[thread], l->x[thread], NULL, NULL, l->y[thread]));
+    }
+    for (size_t k = bare->n_layers; k-- > 0;) {
+        bare_layer *l = &bare->layers[k];
+
+        RNN_TRY(rnn_recurrent_backward(l->tasks[thread], l->dy[thread], NULL, NULL, l->dx[thread],
+                                       l->dw[thread]));
+    }
+    return RNN_OK;
+}
+
+static rnn_status run_bare(const bare_model *bare)
+{
+    rnn_status st = RNN_OK;
+
+#pragma omp parallel num_threads(bare->n_threads)
+    {
+        rnn_status mine = RNN_OK;
+
+        rnn_cpu_flush_denormals();
+        omp_set_num_threads(1);
+        for (int i = omp_get_thread_num(); i < bare->n_threads; i += omp_get_num_threads()) {
+            size_t first, count;
+
+            rnn_shard_range(bare->n_slices, (size_t)i, (size_t)bare->n_threads, &first, &count);
+            for (size_t k = 0; k < count && mine == RNN_OK; k++)
+                mine = run_slice(bare, i);
+        }
+        if (mine != RNN_OK)
+#pragma omp critical
+            st = mine;
+    }
+    return st == RNN_OK ? RNN_OK : RNN_FAIL(st, "a bare primitive failed");
+}
+
+/* -- Timing ---------------------------------------------------------------------------------- */
+
+/* Collective. Training steps on the loader's batches, full ones only. */
+static rnn_status run_steps(rnn_run *run, size_t n_steps, uint64_t *step, double *seconds)
+{
+    rnn_loader *loader = run->loader[RNN_SPLIT_TRAIN];
+    uint64_t n_full = rnn_dataset_get_info(run->dataset)->n_samples[RNN_SPLIT_TRAIN] /
+                      (uint64_t)run->config->train.batch_size;
+    double start;
+
+    if (n_full == 0)
+        return RNN_FAIL(RNN_ERR_DATA,
+                        "the benchmark wants at least one full batch: train.batch_size is %lld, "
+                        "the data has %zu training samples",
+                        (long long)run->config->train.batch_size,
+                        rnn_dataset_get_info(run->dataset)->n_samples[RNN_SPLIT_TRAIN]);
+    RNN_TRY(rnn_comm_barrier(run->comm));
+    start = monotonic_seconds();
+    for (size_t i = 0; i < n_steps; i++, ++*step) {
+        rnn_step_result result;
+
+        if (*step % n_full == 0)
+            RNN_TRY(
+                rnn_comm_agree(run->comm, rnn_loader_seek(loader, (uint32_t)(*step / n_full), 0)));
+        RNN_TRY(rnn_train_step(run, *step / n_full, *step, false, &result));
+    }
+    *seconds = (monotonic_seconds() - start) / (double)n_steps;
+    return RNN_OK;
+}
+
+static rnn_status time_bare(rnn_run *run, const bare_model *bare, size_t repeats, double *seconds)
+{
+    double start;
+    rnn_status st = RNN_OK;
+
+    RNN_TRY(rnn_comm_barrier(run->comm));
+    start = monotonic_seconds();
+    for (size_t i = 0; i < repeats && st == RNN_OK; i++)
+        st = run_bare(bare);
+    *seconds = (monotonic_seconds() - start) / (double)repeats;
+    return rnn_comm_agree(run->comm, st);
+}
+
+/* Multiply-adds count two; backward does twice the forward's. */
+static double flop_of_step(const rnn_run *run)
+{
+    double flop = 0.0;
+
+    for (size_t s = 0; s < rnn_model_n_stages(run->model); s++) {
+        const rnn_stage *stage = rnn_model_stage(run->model, s);
+
+        if (is_recurrent(stage))
+            flop += 6.0 * (double)stage->in.seq_len * (double)run->config->train.batch_size *
+                    (double)rnn_cell_gates(cell_of(stage)) * (double)stage->out.n_features *
+                    (double)(stage->in.n_features + stage->out.n_features);
+    }
+    return flop;
+}
+
+static void print_row(const rnn_run *run, const char *name, double seconds)
+{
+    printf("%-34s %10.3f ms %10.0f samples/s %8.1f GFLOP/s\n", name, 1e3 * seconds,
+           (double)run->config->train.batch_size / seconds, 1e-9 * flop_of_step(run) / seconds);
+}
+
+static void print_result(const rnn_run *run, double step, const bare_model bare[2])
+{
+    const bare_model *best = bare[0].median <= bare[1].median ? &bare[0] : &bare[1];
+
+    if (rnn_comm_rank(run->comm) != 0)
+        return;
+    printf(
+        "%d rank%s x %d threads, batch %lld in %zu shards of %zu, %s, %s; medians of %d rounds\n",
+        rnn_comm_size(run->comm), rnn_comm_size(run->comm) == 1 ? "" : "s", run->affinity.threads,
+        (long long)run->config->train.batch_size, run->n_shards, run->rows, rnn_kernel_library(),
+        rnn_kernel_isa(), ROUNDS);
+    print_row(run, "training step", step);
+    for (int i = 0; i < 2; i++)
+        print_row(run, bare[i].name, bare[i].median);
+    printf("ratio, best bare primitives / training step: %.3f\n", best->median / step);
+}
+
+/* Collective. */
+static rnn_status time_all(rnn_run *run, bare_model bare[2])
+{
+    double steps[ROUNDS], slices[2][ROUNDS];
+    uint64_t step = 0;
+    size_t repeats;
+
+    RNN_TRY(run_steps(run, MIN_REPEATS, &step, &steps[0])); /* warm-up, and a first estimate */
+    repeats = (size_t)(0.2 / steps[0]) + MIN_REPEATS;
+    RNN_TRY(rnn_comm_broadcast(run->comm, &repeats, sizeof repeats, 0));
+    for (int i = 0; i < 2; i++)
+        RNN_TRY(time_bare(run, &bare[i], MIN_REPEATS, &slices[i][0]));
+    for (int round = 0; round < ROUNDS; round++) {
+        RNN_TRY(run_steps(run, repeats, &step, &steps[round]));
+        for (int i = 0; i < 2; i++)
+            RNN_TRY(time_bare(run, &bare[i], repeats, &slices[i][round]));
+    }
+    for (int i = 0; i < 2; i++)
+        bare[i].median = median(slices[i], ROUNDS);
+    print_result(run, median(steps, ROUNDS), bare);
+    return RNN_OK;
+}
+
+rnn_status rnn_bench(rnn_run *run)
+{
+    int n_threads = run->affinity.threads;
+    size_t own_rows = run->n_own_shards * run->rows;
+    bare_model bare[2] = {{.name = "bare primitives, in shards",
+                           .rows = run->rows,
+                           .n_slices = run->n_own_shards,
+                           .n_threads = n_threads},
+                          {.name = "bare primitives, slice per thread",
+                           .rows = (own_rows + (size_t)n_threads - 1) / (size_t)n_threads,
+                           .n_slices = (size_t)n_threads,
+                           .n_threads = n_threads}};
+    rnn_status st = RNN_OK;
+
+    for (int i = 0; i < 2 && st == RNN_OK; i++)
+        st = make_bare(&bare[i], run);
+    st = rnn_comm_agree(run->comm, st);
+    if (st == RNN_OK && bare[0].n_layers == 0)
+        st = RNN_FAIL(RNN_ERR_DATA, "the model has no recurrent layer to compare with");
+    if (st == RNN_OK)
+        st = time_all(run, bare);
+    for (int i = 0; i < 2; i++)
+        free_bare(&bare[i]);
+    return st;
+}

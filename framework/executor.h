@@ -1,0 +1,60 @@
+/*
+ * Runs a model on this rank's shards of a batch with OpenMP threads.
+ *
+ * A worker is a thread with its own buffers; it computes whole shards, alone, through
+ * single-threaded primitives of one fixed shape, so a shard's gradient does not depend on who
+ * computes it. Shard gradients are added in the fixed tree of dist/reduce.h: each worker adds up
+ * its contiguous run as a carry chain, then the workers' nodes are joined. What is left are the
+ * maximal nodes of this rank's run, ready for the ranks' part of the tree.
+ */
+#ifndef RNN_FRAMEWORK_EXECUTOR_H
+#define RNN_FRAMEWORK_EXECUTOR_H
+
+#include <stddef.h>
+
+#include "datasets/loader.h"
+#include "framework/model.h"
+#include "kernels/loss.h"
+#include "kernels/status.h"
+
+typedef struct rnn_executor rnn_executor;
+
+typedef struct rnn_executor_cfg {
+    const rnn_model *model;       /* borrowed; its output is one step of class scores */
+    size_t rows;                  /* of every slice */
+    size_t first_shard, n_shards; /* this rank's run */
+    int n_threads;
+} rnn_executor_cfg;
+
+/* Creates primitives, and each worker's buffers in its own thread. */
+rnn_status rnn_executor_create(rnn_executor **out, const rnn_executor_cfg *cfg);
+void rnn_executor_destroy(rnn_executor **executor);
+
+/* Brings the parameters [model size] into the kernels' layouts; before use and after each update.
+ * The array must stay unchanged while the executor computes with it. */
+void rnn_executor_load(rnn_executor *executor, const float *params);
+
+/*
+ * Forward, loss, backward on every shard; then the tree inside this rank.
+ *   batch   this rank's part; n_shards and rows as configured
+ *   nodes   (out) arrays [model size] of gradient sums in the order of rnn_tree_decompose; lent
+ *           until the next call, may be overwritten
+ */
+rnn_status rnn_executor_gradients(rnn_executor *executor, const rnn_batch *batch,
+                                  float *const **nodes, size_t *n_nodes);
+
+/*
+ * The same without the tree, for sums that need no fixed order and may leave early: begin does all
+ * but the last backward pass of every worker; then finish(stage), called from the last stage to
+ * the first, completes that stage and writes its gradient to grads [model size].
+ */
+rnn_status rnn_executor_begin(rnn_executor *executor, const rnn_batch *batch);
+rnn_status rnn_executor_finish(rnn_executor *executor, size_t stage, float *grads);
+
+/* Forward and loss only. */
+rnn_status rnn_executor_evaluate(rnn_executor *executor, const rnn_batch *batch);
+
+/* Loss and correct answers of each of this rank's shards in the last batch; lent. */
+const rnn_loss_sums *rnn_executor_results(const rnn_executor *executor);
+
+#endif

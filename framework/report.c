@@ -1,0 +1,309 @@
+#include "framework/report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "framework/checkpoint.h"
+#include "kernels/memory.h"
+#include "kernels/recurrent.h"
+
+typedef enum progress_style { PROGRESS_BAR = 1, PROGRESS_LINES, PROGRESS_NONE } progress_style;
+
+struct rnn_report {
+    const rnn_run *run;
+    bool prints;
+    progress_style style;
+    bool bar_shown, header_shown;
+    double last_progress; /* monotonic seconds */
+    FILE *jsonl;
+};
+
+/* -- Where the output goes ------------------------------------------------------------------- */
+
+/*
+ * mpirun gives its ranks a terminal even when its own output is a file, so under a launcher the
+ * parent's standard output is what counts.
+ */
+static bool is_terminal(void)
+{
+    char path[64], target[256];
+    ssize_t length;
+
+    if (!isatty(STDOUT_FILENO))
+        return false;
+    if (getenv("OMPI_COMM_WORLD_SIZE") == NULL && getenv("PMIX_RANK") == NULL &&
+        getenv("PMI_RANK") == NULL)
+        return true;
+    snprintf(path, sizeof path, "/proc/%ld/fd/1", (long)getppid());
+    length = readlink(path, target, sizeof target - 1);
+    if (length < 0)
+        return false;
+    target[length] = '\0';
+    return strncmp(target, "/dev/pts/", 9) == 0 || strncmp(target, "/dev/tty", 8) == 0;
+}
+
+static double monotonic_seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+rnn_status rnn_report_open_metrics(rnn_report *report)
+{
+    char path[4096];
+
+    if (!report->prints || !report->run->config->log.jsonl)
+        return RNN_OK;
+    snprintf(path, sizeof path, "%s/metrics.jsonl", report->run->config->run.output_dir);
+    report->jsonl = fopen(path, "a");
+    if (report->jsonl == NULL)
+        return RNN_FAIL(RNN_ERR_IO, "cannot open %s for appending: %s", path, strerror(errno));
+    return RNN_OK;
+}
+
+rnn_status rnn_report_create(rnn_report **out, const rnn_run *run)
+{
+    rnn_report *report;
+
+    *out = NULL;
+    RNN_TRY(RNN_ALLOC(&report, 1, "the report"));
+    report->run = run;
+    report->prints = rnn_comm_rank(run->comm) == 0;
+    report->style = (progress_style)run->config->log.progress;
+    if (run->config->log.progress == 0)
+        report->style = is_terminal() ? PROGRESS_BAR : PROGRESS_LINES;
+    report->last_progress = monotonic_seconds();
+    *out = report;
+    return RNN_OK;
+}
+
+void rnn_report_destroy(rnn_report **report)
+{
+    if (*report == NULL)
+        return;
+    if ((*report)->jsonl != NULL)
+        fclose((*report)->jsonl);
+    rnn_free(*report);
+    *report = NULL;
+}
+
+/* -- Banner ---------------------------------------------------------------------------------- */
+
+void rnn_report_line(rnn_report *report, const char *name, const char *format, ...)
+{
+    va_list args;
+
+    if (!report->prints)
+        return;
+    if (report->bar_shown)
+        printf("\r\033[K");
+    report->bar_shown = false;
+    printf("%-10s ", name);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    printf("\n");
+    fflush(stdout);
+}
+
+static void print_dataset(rnn_report *report)
+{
+    const rnn_dataset_info *info = rnn_dataset_get_info(report->run->dataset);
+    const char *expected = report->run->config->dataset.name;
+
+    rnn_report_line(report, "data", "%s in %s: %zu train, %zu test; %zu steps x %zu features",
+                    info->name, info->folder, info->n_samples[RNN_SPLIT_TRAIN],
+                    info->n_samples[RNN_SPLIT_TEST], info->seq_len, info->n_features);
+    if (!info->is_expected)
+        rnn_report_line(report, "NOTE",
+                        "this is not %s but %s: results are not comparable with %s's%s", expected,
+                        info->name, expected,
+                        strcmp(expected, "MNIST") == 0
+                            ? " (launch/fetch-mnist downloads MNIST to where it is looked for)"
+                            : "");
+}
+
+static void print_model(rnn_report *report)
+{
+    const rnn_model *model = report->run->model;
+    const char *group = "";
+
+    for (size_t i = 0; i < rnn_model_n_params(model); i++) {
+        const rnn_param *p = rnn_model_param(model, i);
+        char shape[64];
+
+        if (p->n_dims == 2)
+            snprintf(shape, sizeof shape, "%zu x %zu", p->shape[0], p->shape[1]);
+        else
+            snprintf(shape, sizeof shape, "%zu", p->shape[0]);
+        rnn_report_line(report, i == 0 ? "model" : "", "%-12s %-14s %-12s %10zu",
+                        strcmp(group, p->group) != 0 ? p->group : "", p->name, shape, p->count);
+        group = p->group;
+    }
+    rnn_report_line(report, "", "%-12s %-14s %-12s %10zu", "total", "", "parameters",
+                    rnn_model_size(model));
+}
+
+static void print_parallel(rnn_report *report)
+{
+    const rnn_run *run = report->run;
+    const rnn_affinity *a = &run->affinity;
+    int size = rnn_comm_size(run->comm);
+
+    rnn_report_line(
+        report, "parallel",
+        "%d rank%s x %d thread%s on %d node%s; batch %lld in %zu shards of %zu; %s sums", size,
+        size == 1 ? "" : "s", a->threads, a->threads == 1 ? "" : "s", rnn_comm_n_nodes(run->comm),
+        rnn_comm_n_nodes(run->comm) == 1 ? "" : "s", (long long)run->config->train.batch_size,
+        run->n_shards, run->rows,
+        run->config->parallel.reduction == RNN_REDUCTION_REPRODUCIBLE ? "reproducible"
+                                                                      : "allreduce");
+    if (a->rebound)
+        rnn_report_line(report, "",
+                        "mpirun had bound each rank to fewer cores than it has "
+                        "threads; moved to %d cores",
+                        a->allowed_cores);
+    else if (a->was_bound && a->threads > a->allowed_cores)
+        rnn_report_line(report, "NOTE",
+                        "%d threads share the %d cores this rank is bound to (--bind-to none "
+                        "frees them)",
+                        a->threads, a->allowed_cores);
+    if (a->oversubscribed)
+        rnn_report_line(report, "NOTE",
+                        "ranks x threads on this node exceed its %d cores: correct, but slower "
+                        "than one thread per core",
+                        a->node_cores);
+    if (run->n_own_shards < (size_t)a->threads)
+        rnn_report_line(report, "NOTE",
+                        "a rank has %zu shards for %d threads: some threads have nothing to do "
+                        "(parallel.shards, train.batch_size)",
+                        run->n_own_shards, a->threads);
+}
+
+void rnn_report_banner(rnn_report *report)
+{
+    const rnn_run *run = report->run;
+    const rnn_config *c = run->config;
+    char clip[64] = "";
+
+    if (!report->prints)
+        return;
+    rnn_report_line(report, "rnntrain", "%s; %s (%s), %s, MPI: %s", RNN_VERSION,
+                    rnn_kernel_library(), rnn_kernel_isa(), rnn_checkpoint_library(),
+                    rnn_comm_library(run->comm));
+    rnn_report_line(report, "run", "%s, seed %lld, into %s", c->run.name, (long long)c->run.seed,
+                    c->run.output_dir);
+    print_parallel(report);
+    print_dataset(report);
+    print_model(report);
+    if (c->optimizer.clip_norm > 0)
+        snprintf(clip, sizeof clip, ", gradient norm clipped to %g", c->optimizer.clip_norm);
+    rnn_report_line(report, "optimizer", "%s, lr %g%s",
+                    rnn_optimizer_type_name((rnn_optimizer_type)c->optimizer.type), c->optimizer.lr,
+                    clip);
+}
+
+/* -- While it runs --------------------------------------------------------------------------- */
+
+static void draw_bar(rnn_report *report, uint64_t epoch, uint64_t batch, uint64_t n_batches,
+                     double loss, double accuracy, double rate)
+{
+    enum { WIDTH = 30 };
+    char bar[WIDTH + 1];
+    size_t full = (size_t)(batch * WIDTH / n_batches);
+    double left = rate > 0 ? (double)(n_batches - batch) *
+                                 (double)report->run->config->train.batch_size / rate
+                           : 0.0;
+
+    memset(bar, '.', WIDTH);
+    memset(bar, '=', full);
+    bar[WIDTH] = '\0';
+    printf("\r\033[Kepoch %" PRIu64 " [%s] %" PRIu64 "/%" PRIu64
+           "  loss %.4f  accuracy %.4f  %.0f samples/s  %.0f s left",
+           epoch, bar, batch, n_batches, loss, accuracy, rate, left);
+    fflush(stdout);
+    report->bar_shown = true;
+}
+
+void rnn_report_progress(rnn_report *report, uint64_t epoch, uint64_t batch, uint64_t n_batches,
+                         double loss, double accuracy, double samples_per_second)
+{
+    double now, interval;
+
+    if (!report->prints || report->style == PROGRESS_NONE)
+        return;
+    now = monotonic_seconds();
+    interval = report->style == PROGRESS_BAR ? 0.1 : report->run->config->log.interval;
+    if (now - report->last_progress < interval)
+        return;
+    report->last_progress = now;
+    if (report->style == PROGRESS_BAR)
+        draw_bar(report, epoch, batch, n_batches, loss, accuracy, samples_per_second);
+    else
+        rnn_report_line(report, "",
+                        "epoch %" PRIu64 ", batch %" PRIu64 " of %" PRIu64
+                        ": loss %.4f, accuracy %.4f, %.0f samples/s",
+                        epoch, batch, n_batches, loss, accuracy, samples_per_second);
+}
+
+/* JSON has no NaN and no infinity. */
+static void write_number(FILE *file, const char *name, double value)
+{
+    if (isfinite(value))
+        fprintf(file, ", \"%s\": %.9g", name, value);
+    else
+        fprintf(file, ", \"%s\": null", name);
+}
+
+static void write_epoch(FILE *file, const rnn_epoch_summary *s)
+{
+    fprintf(file, "{\"event\": \"epoch\", \"epoch\": %" PRIu64 ", \"step\": %" PRIu64, s->epoch,
+            s->step);
+    write_number(file, "train_loss", s->train_loss);
+    write_number(file, "train_accuracy", s->train_accuracy);
+    write_number(file, "test_loss", s->test_loss);
+    write_number(file, "test_accuracy", s->test_accuracy);
+    write_number(file, "lr", s->lr);
+    write_number(file, "seconds", s->seconds);
+    write_number(file, "samples_per_second", s->samples_per_second);
+    fprintf(file, ", \"digest\": \"%016" PRIx64 "\"}\n", s->digest);
+    fflush(file);
+}
+
+void rnn_report_epoch(rnn_report *report, const rnn_epoch_summary *s)
+{
+    if (!report->prints)
+        return;
+    if (!report->header_shown)
+        rnn_report_line(report, "epoch", "%10s %9s %10s %9s %10s %8s  %s", "train loss", "accuracy",
+                        "test loss", "accuracy", "samples/s", "seconds", "digest");
+    report->header_shown = true;
+    {
+        char epoch[24];
+
+        snprintf(epoch, sizeof epoch, "%" PRIu64, s->epoch);
+        rnn_report_line(report, epoch, "%10.4f %9.4f %10.4f %9.4f %10.0f %8.1f  %016" PRIx64,
+                        s->train_loss, s->train_accuracy, s->test_loss, s->test_accuracy,
+                        s->samples_per_second, s->seconds, s->digest);
+    }
+    report->last_progress = monotonic_seconds();
+    if (report->jsonl != NULL)
+        write_epoch(report->jsonl, s);
+}
+
+void rnn_report_event(rnn_report *report, const char *name, uint64_t epoch, uint64_t step)
+{
+    if (report->jsonl == NULL)
+        return;
+    fprintf(report->jsonl, "{\"event\": \"%s\", \"epoch\": %" PRIu64 ", \"step\": %" PRIu64 "}\n",
+            name, epoch, step);
+    fflush(report->jsonl);
+}

@@ -1,0 +1,49 @@
+/*
+ * What a person and a script see of a run: banner, progress, one line per epoch, metrics.jsonl.
+ * Only rank 0 has a report that prints; on other ranks every call does nothing.
+ */
+#ifndef RNN_FRAMEWORK_REPORT_H
+#define RNN_FRAMEWORK_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "framework/run.h"
+#include "kernels/status.h"
+
+/* One epoch, as printed and kept in the history. */
+typedef struct rnn_epoch_summary {
+    uint64_t epoch; /* 1-based */
+    uint64_t step;
+    double train_loss, train_accuracy, test_loss, test_accuracy;
+    double lr, seconds, samples_per_second;
+    uint64_t digest; /* of the parameters */
+} rnn_epoch_summary;
+
+typedef struct rnn_report rnn_report;
+
+rnn_status rnn_report_create(rnn_report **out, const rnn_run *run);
+void rnn_report_destroy(rnn_report **report);
+
+/* Opens output_dir/metrics.jsonl for appending if the configuration wants it. */
+rnn_status rnn_report_open_metrics(rnn_report *report);
+
+/* Versions, ranks x threads, data, parameter table, optimizer. */
+void rnn_report_banner(rnn_report *report);
+
+/* One line of prose, under the name in the left column ("resume", "note", "saved"). */
+void rnn_report_line(rnn_report *report, const char *name, const char *format, ...)
+    RNN_PRINTF_FORMAT(3, 4);
+
+/* Progress inside an epoch: a bar on a terminal, else a line every log.interval seconds. */
+void rnn_report_progress(rnn_report *report, uint64_t epoch, uint64_t batch, uint64_t n_batches,
+                         double loss, double accuracy, double samples_per_second);
+
+/* The line of a finished epoch; also a line in metrics.jsonl. */
+void rnn_report_epoch(rnn_report *report, const rnn_epoch_summary *summary);
+
+/* A line in metrics.jsonl, once it is open: {"event": name, "epoch": .., "step": ..}. */
+void rnn_report_event(rnn_report *report, const char *name, uint64_t epoch, uint64_t step);
+
+#endif

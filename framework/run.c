@@ -1,0 +1,247 @@
+#include "framework/run.h"
+
+#include <omp.h>
+
+#include "framework/file_io.h"
+#include "kernels/digest.h"
+#include "kernels/memory.h"
+
+size_t rnn_run_default_shards(size_t batch_size, size_t widest)
+{
+    size_t min_rows = widest <= 256 ? 8 : 16, n_shards = 1;
+
+    while (batch_size / (2 * n_shards) >= min_rows)
+        n_shards *= 2;
+    return n_shards;
+}
+
+/* -- Agreement before anything costs time ---------------------------------------------------- */
+
+/* Digest of the running executable. */
+static rnn_status program_digest(uint64_t *digest)
+{
+    enum { MAX_BYTES = 1 << 30 };
+    void *bytes;
+    size_t n_bytes;
+
+    RNN_TRY(rnn_file_read("/proc/self/exe", MAX_BYTES, &bytes, &n_bytes));
+    *digest = rnn_digest(bytes, n_bytes);
+    rnn_free(bytes);
+    return RNN_OK;
+}
+
+static rnn_status compare_ranks(rnn_run *run)
+{
+    uint64_t program = 0;
+
+    RNN_TRY(rnn_comm_agree(run->comm, rnn_config_print(run->config, &run->config_text)));
+    RNN_TRY(rnn_comm_compare_text(run->comm, run->config_text, "configuration"));
+    RNN_TRY(rnn_comm_agree(run->comm, program_digest(&program)));
+    return rnn_comm_compare(run->comm, program, "program");
+}
+
+/* -- Data ------------------------------------------------------------------------------------ */
+
+static rnn_status open_dataset(rnn_run *run)
+{
+    const rnn_config *c = run->config;
+    const rnn_dataset_cfg cfg = {
+        .format = "idx",
+        .name = c->dataset.name,
+        .search = (const char *const *)c->dataset.search.items,
+        .n_search = (size_t)c->dataset.search.count,
+        .images = {c->dataset.train_images, c->dataset.test_images},
+        .labels = {c->dataset.train_labels, c->dataset.test_labels},
+        .sequence = (rnn_sequence)c->dataset.sequence,
+        .mean = c->dataset.mean,
+        .std = c->dataset.std,
+        .limit = {(size_t)c->dataset.train_samples, (size_t)c->dataset.test_samples},
+        .n_classes = (size_t)c->dataset.classes,
+    };
+
+    RNN_TRY(rnn_comm_agree(run->comm, rnn_dataset_open(&run->dataset, &cfg)));
+    return rnn_comm_compare(run->comm, rnn_dataset_get_info(run->dataset)->digest, "data");
+}
+
+static rnn_status create_loaders(rnn_run *run)
+{
+    const rnn_config *c = run->config;
+    const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
+
+    for (int split = RNN_SPLIT_TRAIN; split <= RNN_SPLIT_TEST; split++) {
+        const rnn_loader_cfg cfg = {
+            .dataset = run->dataset,
+            .split = (rnn_split)split,
+            .sampler = {.n_samples = info->n_samples[split],
+                        .batch_size = (size_t)c->train.batch_size,
+                        .n_shards = run->n_shards,
+                        .shuffle = split == RNN_SPLIT_TRAIN && c->dataset.shuffle,
+                        .seed = (uint64_t)c->run.seed},
+            .first_shard = run->first_shard,
+            .n_shards = run->n_own_shards};
+
+        RNN_TRY(rnn_loader_create(&run->loader[split], &cfg));
+    }
+    run->total_steps = (uint64_t)c->run.epochs * rnn_loader_n_batches(run->loader[RNN_SPLIT_TRAIN]);
+    if (c->run.steps > 0 && (uint64_t)c->run.steps < run->total_steps)
+        run->total_steps = (uint64_t)c->run.steps;
+    return RNN_OK;
+}
+
+/* -- Model ----------------------------------------------------------------------------------- */
+
+/* The labels must fit the scores, and the loss wants one step. */
+static rnn_status check_output(const rnn_run *run)
+{
+    const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
+    rnn_shape out = rnn_model_output(run->model);
+
+    if (out.seq_len != 1)
+        return RNN_FAIL(RNN_ERR_DATA,
+                        "the model gives %zu steps for one label per sequence: add a layer of "
+                        "type \"select\"",
+                        out.seq_len);
+    if (out.n_features < info->n_classes)
+        return RNN_FAIL(RNN_ERR_DATA, "the model gives %zu scores, the data has labels up to %zu",
+                        out.n_features, info->n_classes - 1);
+    return RNN_OK;
+}
+
+static rnn_status create_model(rnn_run *run)
+{
+    const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
+    const rnn_shape input = {info->seq_len, info->n_features};
+
+    RNN_TRY(rnn_model_create(&run->model, run->config->layer, run->config->n_layers, input));
+    RNN_TRY(check_output(run));
+    RNN_TRY(RNN_ALLOC(&run->params, rnn_model_size(run->model), "parameters"));
+    RNN_TRY(RNN_ALLOC(&run->grads, rnn_model_size(run->model), "gradients"));
+    rnn_model_init(run->model, (uint64_t)run->config->run.seed, run->params);
+    return RNN_OK;
+}
+
+static rnn_status create_optimizer(rnn_run *run)
+{
+    const rnn_config *c = run->config;
+    const rnn_optimizer_cfg cfg = {
+        .type = (rnn_optimizer_type)c->optimizer.type,
+        .lr = c->optimizer.lr,
+        .weight_decay = c->optimizer.weight_decay,
+        .momentum = c->optimizer.momentum,
+        .dampening = c->optimizer.dampening,
+        .nesterov = c->optimizer.nesterov,
+        .beta1 = c->optimizer.beta1,
+        .beta2 = c->optimizer.beta2,
+        .eps = c->optimizer.eps,
+        .amsgrad = c->optimizer.amsgrad,
+        .rho = c->optimizer.rho,
+        .alpha = c->optimizer.alpha,
+        .centered = c->optimizer.centered,
+        .lr_decay = c->optimizer.lr_decay,
+        .initial_accumulator_value = c->optimizer.initial_accumulator_value,
+        .momentum_decay = c->optimizer.momentum_decay,
+        .clip_norm = c->optimizer.clip_norm,
+        .clip_value = c->optimizer.clip_value,
+    };
+
+    run->schedule = (rnn_schedule_cfg){.type = (rnn_schedule_type)c->schedule.type,
+                                       .warmup_steps = (uint64_t)c->schedule.warmup_steps,
+                                       .step_size = (uint64_t)c->schedule.step_size,
+                                       .gamma = c->schedule.gamma,
+                                       .min_lr = c->schedule.min_lr};
+    return rnn_optimizer_create(&run->optimizer, &cfg, rnn_model_size(run->model));
+}
+
+/* -- This rank's share ----------------------------------------------------------------------- */
+
+static void divide_batch(rnn_run *run)
+{
+    size_t batch_size = (size_t)run->config->train.batch_size, largest = 0;
+
+    for (size_t s = 0; s < rnn_model_n_stages(run->model); s++) {
+        size_t width = rnn_model_stage(run->model, s)->out.n_features;
+
+        largest = width > largest ? width : largest;
+    }
+    run->n_shards = (size_t)run->config->parallel.shards;
+    if (run->n_shards == 0)
+        run->n_shards = rnn_run_default_shards(batch_size, largest);
+    run->rows = (batch_size + run->n_shards - 1) / run->n_shards;
+    rnn_shard_range(run->n_shards, (size_t)rnn_comm_rank(run->comm),
+                    (size_t)rnn_comm_size(run->comm), &run->first_shard, &run->n_own_shards);
+}
+
+static rnn_status create_executor(rnn_run *run)
+{
+    const rnn_executor_cfg cfg = {.model = run->model,
+                                  .rows = run->rows,
+                                  .first_shard = run->first_shard,
+                                  .n_shards = run->n_own_shards,
+                                  .n_threads = run->affinity.threads};
+
+    RNN_TRY(rnn_executor_create(&run->executor, &cfg));
+    rnn_executor_load(run->executor, run->params);
+    return RNN_OK;
+}
+
+/* What each rank makes for itself; the caller agrees on the outcome. */
+static rnn_status create_local(rnn_run *run)
+{
+    RNN_TRY(RNN_ALLOC(&run->news, RNN_STEP_SLOTS + run->n_shards, "the shards' losses"));
+    RNN_TRY(create_executor(run));
+    RNN_TRY(create_optimizer(run));
+    return create_loaders(run);
+}
+
+static rnn_status create_all(rnn_run *run)
+{
+    RNN_TRY(compare_ranks(run));
+    rnn_affinity_setup(&run->affinity, run->comm, (int)run->config->parallel.threads,
+                       run->config->parallel.binding == 0);
+    omp_set_num_threads(run->affinity.threads);
+    omp_set_max_active_levels(1);
+    RNN_TRY(open_dataset(run));
+    RNN_TRY(rnn_comm_agree(run->comm, create_model(run)));
+    divide_batch(run);
+    RNN_TRY(
+        rnn_reducer_create(&run->reducer, run->comm, rnn_model_size(run->model), run->n_shards));
+    return rnn_comm_agree(run->comm, create_local(run));
+}
+
+rnn_status rnn_run_create(rnn_run **out, const rnn_config *config, rnn_comm *comm)
+{
+    rnn_run *run;
+    rnn_status st;
+
+    *out = NULL;
+    RNN_TRY(rnn_comm_agree(comm, RNN_ALLOC(&run, 1, "the run")));
+    run->config = config;
+    run->comm = comm;
+    st = create_all(run);
+    if (st == RNN_OK)
+        *out = run;
+    else
+        rnn_run_destroy(&run);
+    return st;
+}
+
+void rnn_run_destroy(rnn_run **run)
+{
+    rnn_run *r = *run;
+
+    if (r == NULL)
+        return;
+    rnn_loader_destroy(&r->loader[RNN_SPLIT_TRAIN]);
+    rnn_loader_destroy(&r->loader[RNN_SPLIT_TEST]);
+    rnn_executor_destroy(&r->executor);
+    rnn_reducer_destroy(&r->reducer);
+    rnn_optimizer_destroy(&r->optimizer);
+    rnn_free(r->news);
+    rnn_free(r->params);
+    rnn_free(r->grads);
+    rnn_model_destroy(&r->model);
+    rnn_dataset_destroy(&r->dataset);
+    rnn_free(r->config_text);
+    rnn_free(r);
+    *run = NULL;
+}

@@ -1,0 +1,54 @@
+/*
+ * Everything a run consists of, made from its configuration: data, model, optimizer, and this
+ * rank's share of the work. Training, checking and benchmarking all start from here.
+ */
+#ifndef RNN_FRAMEWORK_RUN_H
+#define RNN_FRAMEWORK_RUN_H
+
+#include "datasets/dataset.h"
+#include "datasets/loader.h"
+#include "dist/affinity.h"
+#include "dist/comm.h"
+#include "dist/reduce.h"
+#include "framework/config.h"
+#include "framework/executor.h"
+#include "framework/model.h"
+#include "framework/optimizer.h"
+#include "framework/schedule.h"
+
+enum { RNN_STEP_SLOTS = 8 }; /* counts and flags in front of the shards' losses */
+
+typedef struct rnn_run {
+    const rnn_config *config; /* borrowed */
+    rnn_comm *comm;           /* borrowed */
+    char *config_text;        /* canonical */
+    rnn_affinity affinity;
+    rnn_dataset *dataset;
+    rnn_model *model;
+    float *params, *grads; /* [model size] */
+    rnn_optimizer *optimizer;
+    rnn_schedule_cfg schedule;
+    size_t n_shards, rows;            /* of the global batch; rows of a shard */
+    size_t first_shard, n_own_shards; /* this rank's */
+    rnn_executor *executor;
+    rnn_reducer *reducer;
+    rnn_loader *loader[2]; /* by rnn_split */
+    double *news;          /* [RNN_STEP_SLOTS + n_shards], what ranks tell each other per step */
+    uint64_t total_steps;  /* where the run ends */
+} rnn_run;
+
+/*
+ * Collective. Makes the run, with the model at its initial parameters, after comparing program,
+ * configuration and data over ranks. On failure every rank returns the same status and message.
+ */
+rnn_status rnn_run_create(rnn_run **out, const rnn_config *config, rnn_comm *comm);
+void rnn_run_destroy(rnn_run **run);
+
+/*
+ * The number of shards of a global batch when the configuration leaves it open: a power of two,
+ * from batch size and the widest layer's output alone, never from ranks or threads. Slices of 8 rows keep
+ * the primitives at full rate up to 256 units, wider layers want 16.
+ */
+size_t rnn_run_default_shards(size_t batch_size, size_t widest);
+
+#endif

@@ -1,0 +1,165 @@
+/*
+ * The training step and evaluation: what every rank computes, and how the ranks put it together.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "framework/signals.h"
+#include "framework/trainer.h"
+#include "kernels/memory.h"
+
+/*
+ * What ranks tell each other once per step (run->news), in one small exact sum: counts, flags, and
+ * each shard's loss, which is zero on all ranks but its owner.
+ */
+enum { SLOT_CORRECT, SLOT_FAILED, SLOT_STOP, SLOT_CHECKPOINT };
+
+static void clear_news(rnn_run *run)
+{
+    memset(run->news, 0, (RNN_STEP_SLOTS + run->n_shards) * sizeof *run->news);
+}
+
+static void add_results(rnn_run *run)
+{
+    const rnn_loss_sums *results = rnn_executor_results(run->executor);
+
+    for (size_t i = 0; i < run->n_own_shards; i++) {
+        run->news[RNN_STEP_SLOTS + run->first_shard + i] += results[i].loss;
+        run->news[SLOT_CORRECT] += (double)results[i].n_correct;
+    }
+}
+
+/* The shards' losses in the order of the gradient tree, so ranks do not matter. */
+static double fold(const double *values, size_t count)
+{
+    if (count == 1)
+        return values[0];
+    return fold(values, count / 2) + fold(values + count / 2, count / 2);
+}
+
+/* Collective. Sums the news over ranks; if any rank failed, all return its status and message. */
+static rnn_status exchange(rnn_run *run, rnn_status mine)
+{
+    run->news[SLOT_FAILED] = mine != RNN_OK;
+    RNN_TRY(rnn_comm_sum_exact(run->comm, run->news, RNN_STEP_SLOTS + run->n_shards));
+    return run->news[SLOT_FAILED] > 0 ? rnn_comm_agree(run->comm, mine) : RNN_OK;
+}
+
+static double total_loss(const rnn_run *run)
+{
+    return fold(run->news + RNN_STEP_SLOTS, run->n_shards);
+}
+
+static rnn_status check_finite(const rnn_run *run, const rnn_batch *batch, uint64_t step)
+{
+    size_t shard = 0;
+
+    if (isfinite(total_loss(run)))
+        return RNN_OK;
+    while (shard + 1 < run->n_shards && isfinite(run->news[RNN_STEP_SLOTS + shard]))
+        shard++;
+    return RNN_FAIL(RNN_ERR_NONFINITE,
+                    "the loss is not finite at step %" PRIu64 " (epoch %" PRIu32
+                    ", batch %zu, shard %zu); nothing was updated. A smaller optimizer.lr or "
+                    "optimizer.clip_norm may help",
+                    step + 1, batch->epoch + 1, batch->number + 1, shard);
+}
+
+/* Collective. Stages leave for the other ranks as soon as their backward pass is done, last stage
+ * first. */
+static rnn_status sum_buckets(rnn_run *run)
+{
+    rnn_status st = RNN_OK;
+
+    for (size_t s = rnn_model_n_stages(run->model); s-- > 0;) {
+        const rnn_stage *stage = rnn_model_stage(run->model, s);
+        rnn_status mine = rnn_executor_finish(run->executor, s, run->grads);
+
+        /* Ranks must start the same buckets, so a failure is kept until all have. */
+        if (st == RNN_OK)
+            st = mine;
+        if (stage->count > 0)
+            RNN_TRY(rnn_reducer_start(run->reducer, run->grads, stage->offset, stage->count));
+    }
+    RNN_TRY(rnn_reducer_wait(run->reducer));
+    return rnn_comm_agree(run->comm, st);
+}
+
+/* This rank's part: next batch, forward, loss, backward; the tree's nodes if that is the way. */
+static rnn_status compute(rnn_run *run, const rnn_batch **batch, float *const **nodes,
+                          size_t *n_nodes)
+{
+    RNN_TRY(rnn_loader_next(run->loader[RNN_SPLIT_TRAIN], batch));
+    if (*batch == NULL)
+        return RNN_FAIL(RNN_ERR_INTERNAL, "the loader has no batch left in this epoch");
+    if (run->config->parallel.reduction == RNN_REDUCTION_REPRODUCIBLE)
+        RNN_TRY(rnn_executor_gradients(run->executor, *batch, nodes, n_nodes));
+    else
+        RNN_TRY(rnn_executor_begin(run->executor, *batch));
+    add_results(run);
+    return RNN_OK;
+}
+
+static rnn_status update(rnn_run *run, size_t n_samples, uint64_t epoch, uint64_t step)
+{
+    double norm; /* asked for so that a gradient that is not finite changes nothing */
+    double lr =
+        rnn_schedule_lr(&run->schedule, run->config->optimizer.lr, epoch, step, run->total_steps);
+
+    RNN_TRY(rnn_optimizer_step(run->optimizer, run->params, run->grads, 1.0f / (float)n_samples, lr,
+                               &norm));
+    rnn_executor_load(run->executor, run->params);
+    return RNN_OK;
+}
+
+rnn_status rnn_train_step(rnn_run *run, uint64_t epoch, uint64_t step, bool checkpoint_due,
+                          rnn_step_result *result)
+{
+    const rnn_batch *batch = NULL;
+    float *const *nodes = NULL;
+    size_t n_nodes = 0;
+
+    clear_news(run);
+    run->news[SLOT_STOP] = rnn_signals_pending() != 0;
+    run->news[SLOT_CHECKPOINT] = checkpoint_due;
+    RNN_TRY(exchange(run, compute(run, &batch, &nodes, &n_nodes)));
+    RNN_TRY(check_finite(run, batch, step));
+    RNN_TRY(nodes != NULL ? rnn_reducer_tree(run->reducer, nodes, n_nodes, run->grads)
+                          : sum_buckets(run));
+    RNN_TRY(update(run, batch->n_samples, epoch, step));
+    *result = (rnn_step_result){.n_samples = batch->n_samples,
+                                .loss_sum = total_loss(run),
+                                .n_correct = (uint64_t)run->news[SLOT_CORRECT],
+                                .stop_requested = run->news[SLOT_STOP] > 0,
+                                .checkpoint_due = run->news[SLOT_CHECKPOINT] > 0};
+    return RNN_OK;
+}
+
+/* -- Evaluation ------------------------------------------------------------------------------ */
+
+/* This rank's part; the losses of a shard add up over batches in their order. */
+static rnn_status evaluate_own(rnn_run *run, rnn_split split)
+{
+    const rnn_batch *batch;
+
+    RNN_TRY(rnn_loader_seek(run->loader[split], 0, 0));
+    for (;;) {
+        RNN_TRY(rnn_loader_next(run->loader[split], &batch));
+        if (batch == NULL)
+            return RNN_OK;
+        RNN_TRY(rnn_executor_evaluate(run->executor, batch));
+        add_results(run);
+    }
+}
+
+rnn_status rnn_evaluate(rnn_run *run, rnn_split split, double *loss, double *accuracy)
+{
+    double n_samples = (double)rnn_dataset_get_info(run->dataset)->n_samples[split];
+
+    clear_news(run);
+    RNN_TRY(exchange(run, evaluate_own(run, split)));
+    *loss = total_loss(run) / n_samples;
+    *accuracy = run->news[SLOT_CORRECT] / n_samples;
+    return RNN_OK;
+}

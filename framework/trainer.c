@@ -1,0 +1,441 @@
+#include "framework/trainer.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "framework/checkpoint.h"
+#include "framework/file_io.h"
+#include "framework/report.h"
+#include "framework/signals.h"
+#include "kernels/digest.h"
+#include "kernels/memory.h"
+#include "kernels/recurrent.h"
+
+enum { MAX_FAILED_CHECKPOINTS = 3 };
+
+static const char *const history_names[] = {
+    "train_loss", "train_accuracy", "test_loss",         "test_accuracy",
+    "lr",         "seconds",        "samples_per_second"};
+enum { N_HISTORY = sizeof history_names / sizeof history_names[0] };
+
+typedef struct trainer {
+    rnn_run *run;
+    rnn_report *report;
+    rnn_progress progress;
+    rnn_history history;
+    size_t history_room;    /* rows */
+    double last_checkpoint; /* monotonic seconds; rank 0's clock decides */
+    int failed_checkpoints; /* in a row */
+    double clock;           /* when progress.epoch_seconds was last brought up to date */
+} trainer;
+
+static double monotonic_seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Adds the time since the last call to the epoch's. */
+static void advance_clock(trainer *t)
+{
+    double now = monotonic_seconds();
+
+    t->progress.epoch_seconds += now - t->clock;
+    t->clock = now;
+}
+
+static bool is_first(const trainer *t)
+{
+    return rnn_comm_rank(t->run->comm) == 0;
+}
+
+/* -- History --------------------------------------------------------------------------------- */
+
+static rnn_status append_history(trainer *t, const rnn_epoch_summary *s)
+{
+    const double row[N_HISTORY] = {
+        s->train_loss, s->train_accuracy, s->test_loss,         s->test_accuracy,
+        s->lr,         s->seconds,        s->samples_per_second};
+
+    if (t->history.n_rows >= t->history_room) {
+        size_t room = 2 * t->history.n_rows + 16;
+        double *values;
+
+        RNN_TRY(RNN_ALLOC(&values, room * N_HISTORY, "the history"));
+        if (t->history.n_rows > 0)
+            memcpy(values, t->history.values, t->history.n_rows * N_HISTORY * sizeof *values);
+        rnn_free(t->history.values);
+        t->history.values = values;
+        t->history_room = room;
+    }
+    memcpy(t->history.values + t->history.n_rows * N_HISTORY, row, sizeof row);
+    t->history.n_rows++;
+    return RNN_OK;
+}
+
+/* -- Checkpoints ----------------------------------------------------------------------------- */
+
+static rnn_checkpoint describe_state(trainer *t)
+{
+    return (rnn_checkpoint){.model = t->run->model,
+                            .params = t->run->params,
+                            .optimizer = t->run->optimizer,
+                            .progress = &t->progress,
+                            .history = &t->history,
+                            .config = t->run->config_text};
+}
+
+static rnn_status write_files(trainer *t, bool is_best, char **path)
+{
+    const rnn_run *run = t->run;
+    const char *folder = run->config->run.output_dir;
+    const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
+    rnn_checkpoint checkpoint = describe_state(t);
+    char host[256] = "unknown", ranks[32], threads[32], digest[32];
+    const rnn_fact facts[] = {{"rnntrain", RNN_VERSION},
+                              {"kernels", rnn_kernel_library()},
+                              {"cpu_isa", rnn_kernel_isa()},
+                              {"hdf5", rnn_checkpoint_library()},
+                              {"mpi", rnn_comm_library(run->comm)},
+                              {"host", host},
+                              {"ranks", ranks},
+                              {"threads_per_rank", threads},
+                              {"dataset", info->name},
+                              {"dataset_expected", run->config->dataset.name},
+                              {"dataset_folder", info->folder},
+                              {"dataset_digest", digest}};
+
+    gethostname(host, sizeof host - 1);
+    snprintf(ranks, sizeof ranks, "%d", rnn_comm_size(run->comm));
+    snprintf(threads, sizeof threads, "%d", run->affinity.threads);
+    snprintf(digest, sizeof digest, "%016" PRIx64, info->digest);
+    checkpoint.environment = facts;
+    checkpoint.n_environment = sizeof facts / sizeof facts[0];
+    RNN_TRY(rnn_checkpoint_write(&checkpoint, folder, path));
+    if (is_best)
+        RNN_TRY(rnn_checkpoint_mark_best(folder, t->progress.step));
+    return rnn_checkpoint_prune(folder, (size_t)run->config->checkpoint.keep);
+}
+
+/*
+ * Collective. Rank 0 writes, all learn the outcome. A failed write of a run that goes on is only
+ * warned about, a few times in a row; *path may be NULL.
+ */
+static rnn_status save(trainer *t, bool is_best, bool is_final, char **path)
+{
+    rnn_status st;
+
+    advance_clock(t);
+    st = is_first(t) ? write_files(t, is_best, path) : RNN_OK;
+    st = rnn_comm_agree(t->run->comm, st);
+    t->last_checkpoint = monotonic_seconds();
+    if (st == RNN_OK) {
+        t->failed_checkpoints = 0;
+        return RNN_OK;
+    }
+    if (st != RNN_ERR_IO || is_final || ++t->failed_checkpoints >= MAX_FAILED_CHECKPOINTS)
+        return st;
+    rnn_report_line(t->report, "WARNING", "%s; training goes on, failed checkpoint %d of %d",
+                    rnn_error_message(), t->failed_checkpoints, MAX_FAILED_CHECKPOINTS);
+    return RNN_OK;
+}
+
+/* -- Resume ---------------------------------------------------------------------------------- */
+
+static void report_skipped(const char *text, void *context)
+{
+    rnn_report_line(((trainer *)context)->report, "WARNING", "skipped %s", text);
+}
+
+static rnn_status check_data(const trainer *t, const rnn_progress *then, const char *path)
+{
+    const rnn_dataset_info *info = rnn_dataset_get_info(t->run->dataset);
+
+    if (then->dataset_digest == info->digest)
+        return RNN_OK;
+    return RNN_FAIL(RNN_ERR_DATA,
+                    "%s was trained on other data: digest %016" PRIx64
+                    ", while %s in %s has %016" PRIx64
+                    ". Restore that data, or start anew with another run.output_dir or "
+                    "run.resume = \"never\"",
+                    path, then->dataset_digest, info->name, info->folder, info->digest);
+}
+
+static rnn_status check_config(const trainer *t, const char *path)
+{
+    rnn_config then = {0};
+    char *text;
+    rnn_status st;
+
+    RNN_TRY(rnn_checkpoint_read_config(path, &text));
+    st = rnn_config_parse(&then, text, strlen(text), path, NULL, 0);
+    if (st == RNN_OK)
+        st = rnn_config_check_resume(&then, t->run->config);
+    if (st != RNN_OK)
+        st = RNN_FAIL(st, "cannot resume from %s: %s", path, rnn_error_message());
+    rnn_config_free(&then);
+    rnn_free(text);
+    return st;
+}
+
+/* Rank 0: finds and reads the checkpoint to resume from; *path is NULL for a fresh start. */
+static rnn_status read_state(trainer *t, char **path)
+{
+    const rnn_config *c = t->run->config;
+    rnn_checkpoint checkpoint = describe_state(t);
+
+    *path = NULL;
+    if (strcmp(c->run.resume, "never") == 0) {
+        char *moved_to;
+
+        RNN_TRY(rnn_checkpoint_set_aside(c->run.output_dir, &moved_to));
+        if (moved_to != NULL)
+            rnn_report_line(t->report, "note", "moved an earlier run's files to %s", moved_to);
+        rnn_free(moved_to);
+        return RNN_OK;
+    }
+    if (strcmp(c->run.resume, "auto") == 0)
+        RNN_TRY(rnn_checkpoint_find(c->run.output_dir, path, report_skipped, t));
+    else
+        RNN_TRY(rnn_string_copy(path, c->run.resume));
+    if (*path == NULL)
+        return RNN_OK;
+    RNN_TRY(check_config(t, *path));
+    RNN_TRY(rnn_checkpoint_read(*path, &checkpoint));
+    t->history_room = t->history.n_rows;
+    RNN_TRY(check_data(t, &t->progress, *path));
+    return RNN_OK;
+}
+
+/* Collective. What rank 0 has read becomes the state of all. */
+static rnn_status share_state(trainer *t)
+{
+    rnn_comm *comm = t->run->comm;
+    size_t n_bytes = rnn_model_size(t->run->model) * sizeof(float);
+    uint64_t step = rnn_optimizer_get_step(t->run->optimizer);
+    double scalar = rnn_optimizer_get_scalar(t->run->optimizer);
+
+    RNN_TRY(rnn_comm_broadcast(comm, &t->progress, sizeof t->progress, 0));
+    RNN_TRY(rnn_comm_broadcast(comm, t->run->params, n_bytes, 0));
+    for (size_t i = 0; i < rnn_optimizer_n_states(t->run->optimizer); i++)
+        RNN_TRY(rnn_comm_broadcast(comm, rnn_optimizer_state(t->run->optimizer, i), n_bytes, 0));
+    RNN_TRY(rnn_comm_broadcast(comm, &step, sizeof step, 0));
+    RNN_TRY(rnn_comm_broadcast(comm, &scalar, sizeof scalar, 0));
+    rnn_optimizer_set_step(t->run->optimizer, step);
+    rnn_optimizer_set_scalar(t->run->optimizer, scalar);
+    rnn_executor_load(t->run->executor, t->run->params);
+    return RNN_OK;
+}
+
+static rnn_status resume(trainer *t)
+{
+    char *path = NULL;
+    rnn_status st = is_first(t) ? read_state(t, &path) : RNN_OK;
+
+    st = rnn_comm_agree(t->run->comm, st);
+    if (st == RNN_OK)
+        st = share_state(t);
+    if (st == RNN_OK && path != NULL)
+        rnn_report_line(t->report, "resume",
+                        "from %s: epoch %" PRIu64 ", step %" PRIu64 " of %" PRIu64, path,
+                        t->progress.epoch + (t->progress.batch_in_epoch > 0), t->progress.step,
+                        t->run->total_steps);
+    rnn_free(path);
+    return st;
+}
+
+/* -- Epochs ---------------------------------------------------------------------------------- */
+
+static bool checkpoint_due_by_time(const trainer *t)
+{
+    double minutes = t->run->config->checkpoint.every_minutes;
+
+    return is_first(t) && minutes > 0 && monotonic_seconds() - t->last_checkpoint >= 60.0 * minutes;
+}
+
+static bool epoch_is_complete(const trainer *t)
+{
+    return t->progress.batch_in_epoch == rnn_loader_n_batches(t->run->loader[RNN_SPLIT_TRAIN]);
+}
+
+static void count_step(trainer *t, const rnn_step_result *result)
+{
+    t->progress.step++;
+    t->progress.batch_in_epoch++;
+    t->progress.samples_seen += result->n_samples;
+    t->progress.epoch_loss_sum += result->loss_sum;
+    t->progress.epoch_correct += result->n_correct;
+    t->progress.epoch_samples += result->n_samples;
+    advance_clock(t);
+    rnn_report_progress(t->report, t->progress.epoch + 1, t->progress.batch_in_epoch,
+                        rnn_loader_n_batches(t->run->loader[RNN_SPLIT_TRAIN]),
+                        t->progress.epoch_loss_sum / (double)t->progress.epoch_samples,
+                        (double)t->progress.epoch_correct / (double)t->progress.epoch_samples,
+                        (double)t->progress.epoch_samples / t->progress.epoch_seconds);
+}
+
+/* Collective. Checkpoints, then ends the run with RNN_STOPPED. */
+static rnn_status stop(trainer *t)
+{
+    char *path = NULL;
+    rnn_status st;
+
+    st = save(t, false, true, &path);
+    if (st == RNN_OK) {
+        rnn_report_event(t->report, "stopped", t->progress.epoch, t->progress.step);
+        st = RNN_FAIL(RNN_STOPPED,
+                      "stopped as asked after step %" PRIu64 " of %" PRIu64
+                      "; the same command goes on from %s",
+                      t->progress.step, t->run->total_steps, path != NULL ? path : "there");
+    }
+    rnn_free(path);
+    return st;
+}
+
+/* Collective. Runs the batches of the current epoch that are left, up to the run's last step. */
+static rnn_status train_batches(trainer *t)
+{
+    rnn_run *run = t->run;
+    rnn_loader *loader = run->loader[RNN_SPLIT_TRAIN];
+    uint64_t every_steps = (uint64_t)run->config->checkpoint.every_steps;
+
+    RNN_TRY(rnn_comm_agree(run->comm, rnn_loader_seek(loader, (uint32_t)t->progress.epoch,
+                                                      t->progress.batch_in_epoch)));
+    while (t->progress.step < run->total_steps && !epoch_is_complete(t)) {
+        rnn_step_result result;
+
+        RNN_TRY(rnn_train_step(run, t->progress.epoch, t->progress.step, checkpoint_due_by_time(t),
+                               &result));
+        count_step(t, &result);
+        if (result.stop_requested)
+            return stop(t);
+        if (result.checkpoint_due || (every_steps > 0 && t->progress.step % every_steps == 0))
+            RNN_TRY(save(t, false, false, NULL));
+    }
+    return RNN_OK;
+}
+
+static bool is_improvement(const trainer *t, const rnn_epoch_summary *s, double *metric)
+{
+    int best = t->run->config->checkpoint.best;
+
+    *metric = best == 0 ? s->test_accuracy : s->test_loss;
+    if (best == 2)
+        return false;
+    return isnan(t->progress.best_metric) ||
+           (best == 0 ? *metric > t->progress.best_metric : *metric < t->progress.best_metric);
+}
+
+/* Collective. The epoch so far in numbers. */
+static rnn_status summarize_epoch(trainer *t, rnn_epoch_summary *s)
+{
+    rnn_run *run = t->run;
+    const rnn_progress *p = &t->progress;
+
+    *s = (rnn_epoch_summary){
+        .epoch = p->epoch + 1,
+        .step = p->step,
+        .train_loss = p->epoch_loss_sum / (double)p->epoch_samples,
+        .train_accuracy = (double)p->epoch_correct / (double)p->epoch_samples,
+        .lr = rnn_schedule_lr(&run->schedule, run->config->optimizer.lr, p->epoch, p->step - 1,
+                              run->total_steps),
+        .samples_per_second = (double)p->epoch_samples / p->epoch_seconds,
+        .digest = rnn_digest(run->params, rnn_model_size(run->model) * sizeof(float))};
+    RNN_TRY(rnn_comm_compare(run->comm, s->digest, "parameters"));
+    RNN_TRY(rnn_evaluate(run, RNN_SPLIT_TEST, &s->test_loss, &s->test_accuracy));
+    advance_clock(t);
+    s->seconds = p->epoch_seconds;
+    return RNN_OK;
+}
+
+/* Makes the progress that of a finished epoch. */
+static rnn_status close_epoch(trainer *t, const rnn_epoch_summary *s)
+{
+    rnn_progress *p = &t->progress;
+
+    p->epoch++;
+    p->batch_in_epoch = 0;
+    p->epoch_loss_sum = p->epoch_seconds = 0.0;
+    p->epoch_correct = p->epoch_samples = 0;
+    return append_history(t, s);
+}
+
+/* Collective. The rest of the running epoch, or what of it comes before the run's last step. */
+static rnn_status train_epoch(trainer *t)
+{
+    const rnn_config *c = t->run->config;
+    rnn_epoch_summary summary;
+    bool is_best, is_final, is_periodic;
+    double metric;
+
+    t->clock = monotonic_seconds();
+    RNN_TRY(train_batches(t));
+    RNN_TRY(summarize_epoch(t, &summary));
+    rnn_report_epoch(t->report, &summary);
+    is_best = is_improvement(t, &summary, &metric);
+    if (is_best) {
+        t->progress.best_metric = metric;
+        t->progress.best_step = t->progress.step;
+    }
+    if (epoch_is_complete(t))
+        RNN_TRY(rnn_comm_agree(t->run->comm, close_epoch(t, &summary)));
+    is_final = t->progress.step >= t->run->total_steps;
+    is_periodic = c->checkpoint.every_epochs > 0 &&
+                  t->progress.epoch % (uint64_t)c->checkpoint.every_epochs == 0;
+    if (is_final || is_best || is_periodic)
+        return save(t, is_best, is_final, NULL);
+    return RNN_OK;
+}
+
+/* Steps to do, or an epoch that was interrupted between its last step and its evaluation. */
+static bool has_work(const trainer *t)
+{
+    return t->progress.step < t->run->total_steps || epoch_is_complete(t);
+}
+
+static rnn_status train_all(trainer *t)
+{
+    const rnn_config *c = t->run->config;
+    rnn_status st = is_first(t) ? rnn_folder_create(c->run.output_dir) : RNN_OK;
+
+    RNN_TRY(rnn_comm_agree(t->run->comm, st));
+    RNN_TRY(rnn_comm_agree(t->run->comm, rnn_report_create(&t->report, t->run)));
+    rnn_report_banner(t->report);
+    RNN_TRY(resume(t));
+    RNN_TRY(rnn_comm_agree(t->run->comm, rnn_report_open_metrics(t->report)));
+    if (t->progress.step > 0)
+        rnn_report_event(t->report, "resume", t->progress.epoch, t->progress.step);
+    if (!has_work(t))
+        rnn_report_line(t->report, "done",
+                        "this run is complete: %" PRIu64 " steps, %" PRIu64
+                        " epochs. Raise run.epochs to train on",
+                        t->progress.step, t->progress.epoch);
+    t->last_checkpoint = monotonic_seconds();
+    while (has_work(t))
+        RNN_TRY(train_epoch(t));
+    rnn_report_line(t->report, "done", "%s/latest.h5", c->run.output_dir);
+    return RNN_OK;
+}
+
+rnn_status rnn_train(rnn_run *run)
+{
+    trainer t = {
+        .run = run, .progress = {.best_metric = (double)NAN}, .history = {.n_metrics = N_HISTORY}};
+    rnn_status st;
+
+    for (size_t i = 0; i < N_HISTORY; i++)
+        t.history.names[i] = history_names[i];
+    t.progress.dataset_digest = rnn_dataset_get_info(run->dataset)->digest;
+    st = rnn_comm_agree(run->comm, rnn_signals_install());
+    if (st == RNN_OK)
+        st = train_all(&t);
+    rnn_report_destroy(&t.report);
+    rnn_free(t.history.values);
+    return st;
+}

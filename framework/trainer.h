@@ -1,0 +1,37 @@
+/*
+ * Training: epochs of steps, evaluation, checkpoints, resume, and an orderly stop on request.
+ */
+#ifndef RNN_FRAMEWORK_TRAINER_H
+#define RNN_FRAMEWORK_TRAINER_H
+
+#include "framework/run.h"
+#include "kernels/status.h"
+
+/*
+ * Collective. Trains `run` to its end, resuming first as run.resume says. Returns RNN_STOPPED, with
+ * a message and after a checkpoint, if a signal asked to stop; RNN_ERR_NONFINITE if the loss or the
+ * gradient norm is not finite (before the update); other failures as they come, the same on every
+ * rank.
+ */
+rnn_status rnn_train(rnn_run *run);
+
+/* What all ranks know after a step. */
+typedef struct rnn_step_result {
+    size_t n_samples;    /* in the global batch */
+    double loss_sum;     /* over them */
+    uint64_t n_correct;  /* of them */
+    bool stop_requested; /* by a signal on any rank */
+    bool checkpoint_due; /* as rank 0 said */
+} rnn_step_result;
+
+/*
+ * Collective. One optimizer step on the next batch of the training loader. `epoch` and `step` are
+ * 0-based; `checkpoint_due` is passed on to all ranks.
+ */
+rnn_status rnn_train_step(rnn_run *run, uint64_t epoch, uint64_t step, bool checkpoint_due,
+                          rnn_step_result *result);
+
+/* Collective. Mean loss and accuracy over a whole split, exact for any number of ranks. */
+rnn_status rnn_evaluate(rnn_run *run, rnn_split split, double *loss, double *accuracy);
+
+#endif
