@@ -1,0 +1,111 @@
+/*
+ * rnntrain: reads the command line, starts MPI if there is a launcher, does what was asked, and
+ * turns the outcome into one message and an exit status, the same on every rank.
+ */
+#include <stdio.h>
+
+#include "dist/comm.h"
+#include "framework/bench.h"
+#include "framework/config.h"
+#include "framework/report.h"
+#include "framework/run.h"
+#include "framework/trainer.h"
+#include "kernels/memory.h"
+#include "launch/options.h"
+
+static rnn_status load_config(rnn_config *config, const rnn_options *options)
+{
+    char *path;
+    rnn_status st;
+
+    RNN_TRY(rnn_options_find_config(options->config, &path));
+    st = rnn_config_load(config, path, options->overrides, options->n_overrides);
+    rnn_free(path);
+    return st;
+}
+
+static rnn_status print_plan(rnn_run *run)
+{
+    rnn_report *report;
+
+    RNN_TRY(rnn_comm_agree(run->comm, rnn_report_create(&report, run)));
+    rnn_report_banner(report);
+    rnn_report_line(report, "check", "configuration, data and model are fine; nothing was run");
+    rnn_report_destroy(&report);
+    return RNN_OK;
+}
+
+/* Collective. */
+static rnn_status execute(const rnn_options *options, const rnn_config *config, rnn_comm *comm)
+{
+    rnn_run *run;
+    rnn_status st;
+
+    RNN_TRY(rnn_run_create(&run, config, comm));
+    switch (options->command) {
+    case RNN_COMMAND_CHECK:
+        st = print_plan(run);
+        break;
+    case RNN_COMMAND_BENCH:
+        st = rnn_bench(run);
+        break;
+    default:
+        st = rnn_train(run);
+        break;
+    }
+    rnn_run_destroy(&run);
+    return st;
+}
+
+/* Collective. `st` is how this rank fared with its command line. */
+static rnn_status start(const rnn_options *options, rnn_status st, rnn_comm *comm)
+{
+    rnn_config config = {0};
+
+    RNN_TRY(rnn_comm_agree(comm, st));
+    RNN_TRY(rnn_comm_compare(comm, (uint64_t)options->command, "command"));
+    st = rnn_comm_agree(comm, load_config(&config, options));
+    if (st == RNN_OK)
+        st = execute(options, &config, comm);
+    rnn_config_free(&config);
+    return st;
+}
+
+static int print_and_leave(rnn_command command)
+{
+    if (command == RNN_COMMAND_HELP)
+        rnn_options_print_help();
+    else if (command == RNN_COMMAND_HELP_CONFIG)
+        rnn_config_print_help(stdout);
+    else
+        printf("rnntrain %s\n", RNN_VERSION);
+    return RNN_OK;
+}
+
+static void complain(void)
+{
+    fflush(stdout);
+    fprintf(stderr, "rnntrain: %s\n", rnn_error_message());
+}
+
+int main(int argc, char **argv)
+{
+    rnn_options options;
+    rnn_comm *comm;
+    rnn_status st = rnn_options_parse(&options, argc, argv), joined;
+
+    if (st == RNN_OK && options.command >= RNN_COMMAND_HELP)
+        return print_and_leave(options.command); /* quick: without MPI */
+    joined = rnn_comm_create(&comm);
+    if (joined != RNN_OK) {
+        complain();
+        return (int)joined;
+    }
+    st = start(&options, st, comm);
+    if (st != RNN_OK && (rnn_comm_rank(comm) == 0 || rnn_comm_is_broken()))
+        complain();
+    if (rnn_comm_is_broken())
+        rnn_comm_abort(comm, st);
+    rnn_comm_destroy(&comm);
+    return (int)st;
+}

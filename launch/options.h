@@ -1,0 +1,42 @@
+/*
+ * The command line.
+ */
+#ifndef RNN_LAUNCH_OPTIONS_H
+#define RNN_LAUNCH_OPTIONS_H
+
+#include <stddef.h>
+
+#include "kernels/status.h"
+
+typedef enum rnn_command {
+    RNN_COMMAND_TRAIN,
+    RNN_COMMAND_CHECK,
+    RNN_COMMAND_BENCH,
+    RNN_COMMAND_HELP,
+    RNN_COMMAND_HELP_CONFIG,
+    RNN_COMMAND_VERSION
+} rnn_command;
+
+enum { RNN_OPTIONS_MAX_OVERRIDES = 64 };
+
+/* Strings are lent by argv. */
+typedef struct rnn_options {
+    rnn_command command;
+    const char *config; /* file or recipe name */
+    const char *overrides[RNN_OPTIONS_MAX_OVERRIDES];
+    size_t n_overrides;
+} rnn_options;
+
+/* RNN_ERR_USAGE with a sentence for anything not understood. */
+rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv);
+
+void rnn_options_print_help(void);
+
+/*
+ * The file behind the configuration's name: the name itself if there is such a file, else, for a
+ * name without a slash, the recipe installed beside the program or kept in its source tree.
+ * RNN_ERR_NOINPUT names every place. rnn_free memory.
+ */
+rnn_status rnn_options_find_config(const char *name, char **path);
+
+#endif

@@ -1,0 +1,181 @@
+/*
+ * The command line: what is understood, what is refused, and where a configuration is looked for.
+ */
+#include <getopt.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernels/memory.h"
+#include "launch/options.h"
+#include "temporary_folder.h"
+
+enum { MAX_WORDS = 80 };
+
+/* Parses "rnntrain" and the words, a list that ends with NULL. */
+static rnn_status parse(rnn_options *out, const char *const *words)
+{
+    static char storage[MAX_WORDS][64]; /* options are lent by argv */
+    char *argv[MAX_WORDS + 1] = {storage[0]};
+    int argc = 1;
+
+    snprintf(storage[0], sizeof *storage, "rnntrain");
+    for (; words[argc - 1] != NULL; argc++) {
+        assert_true(argc < MAX_WORDS);
+        snprintf(storage[argc], sizeof *storage, "%s", words[argc - 1]);
+        argv[argc] = storage[argc];
+    }
+    optind = 0; /* getopt starts anew */
+    return rnn_options_parse(out, argc, argv);
+}
+
+#define PARSE(out, ...) parse((out), (const char *const[]){__VA_ARGS__, NULL})
+
+static void a_configuration_alone_means_train(void **state)
+{
+    rnn_options options;
+
+    (void)state;
+    assert_int_equal(PARSE(&options, "mnist.toml"), RNN_OK);
+    assert_int_equal(options.command, RNN_COMMAND_TRAIN);
+    assert_string_equal(options.config, "mnist.toml");
+    assert_int_equal(options.n_overrides, 0);
+}
+
+static void each_command_is_understood(void **state)
+{
+    static const struct {
+        const char *words[4];
+        rnn_command command;
+    } lines[] = {
+        {{"--check", "a.toml"}, RNN_COMMAND_CHECK},
+        {{"a.toml", "--check"}, RNN_COMMAND_CHECK},
+        {{"bench", "a.toml"}, RNN_COMMAND_BENCH},
+        {{"--help"}, RNN_COMMAND_HELP},
+        {{"-h"}, RNN_COMMAND_HELP},
+        {{"--help", "--nonsense"}, RNN_COMMAND_HELP},
+        {{"--help-config"}, RNN_COMMAND_HELP_CONFIG},
+        {{"--version"}, RNN_COMMAND_VERSION},
+    };
+    rnn_options options;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        assert_int_equal(parse(&options, lines[i].words), RNN_OK);
+        assert_int_equal(options.command, lines[i].command);
+        if (options.command < RNN_COMMAND_HELP)
+            assert_string_equal(options.config, "a.toml");
+    }
+}
+
+static void overrides_keep_their_order(void **state)
+{
+    rnn_options options;
+
+    (void)state;
+    assert_int_equal(PARSE(&options, "--set", "run.seed=2", "a.toml", "--set=run.seed=3", "--set",
+                           "run.name=a b"),
+                     RNN_OK);
+    assert_string_equal(options.config, "a.toml");
+    assert_int_equal(options.n_overrides, 3);
+    assert_string_equal(options.overrides[0], "run.seed=2");
+    assert_string_equal(options.overrides[1], "run.seed=3");
+    assert_string_equal(options.overrides[2], "run.name=a b");
+}
+
+static void what_is_not_understood_is_refused_by_name(void **state)
+{
+    static const struct {
+        const char *words[4], *message;
+    } lines[] = {
+        {{NULL}, "no configuration given"},           {{"bench"}, "no configuration given"},
+        {{"a.toml", "b.toml"}, "\"b.toml\""},         {{"bench", "a.toml", "b.toml"}, "\"b.toml\""},
+        {{"--nonsense", "a.toml"}, "--nonsense"},     {{"a.toml", "-x"}, "-x"},
+        {{"a.toml", "--set"}, "--set wants a value"},
+    };
+    rnn_options options;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        assert_refused(RNN_ERR_USAGE, parse(&options, lines[i].words), lines[i].message);
+}
+
+static void one_override_too_many_is_refused(void **state)
+{
+    const char *words[RNN_OPTIONS_MAX_OVERRIDES + 3] = {"a.toml"};
+    rnn_options options;
+
+    (void)state;
+    for (int i = 0; i < RNN_OPTIONS_MAX_OVERRIDES; i++)
+        words[1 + i] = "--set=run.seed=2";
+    assert_int_equal(parse(&options, words), RNN_OK);
+    assert_int_equal(options.n_overrides, RNN_OPTIONS_MAX_OVERRIDES);
+    words[1 + RNN_OPTIONS_MAX_OVERRIDES] = "--set=run.seed=3";
+    assert_refused(RNN_ERR_USAGE, parse(&options, words), "more than 64");
+}
+
+/* -- The configuration's file ---------------------------------------------------------------- */
+
+static void assert_found(const char *name, const char *expected)
+{
+    char *path;
+
+    assert_int_equal(rnn_options_find_config(name, &path), RNN_OK);
+    assert_string_equal(path, expected);
+    rnn_free(path);
+}
+
+static void a_file_comes_before_a_recipe_of_its_name(void **state)
+{
+    FILE *file = fopen("mnist.toml", "w");
+
+    (void)state;
+    assert_non_null(file);
+    fclose(file);
+    assert_found("mnist.toml", "mnist.toml");
+}
+
+static void a_recipe_is_found_from_any_folder(void **state)
+{
+    (void)state;
+    assert_found("mnist.toml", RNN_SOURCE_DIR "/launch/recipes/mnist.toml");
+}
+
+/* The reader of configurations will say that it is missing. */
+static void a_name_with_a_slash_is_taken_as_it_is(void **state)
+{
+    (void)state;
+    assert_found("./mnist.toml", "./mnist.toml");
+}
+
+static void an_unknown_name_is_refused_with_every_place(void **state)
+{
+    char *path;
+
+    (void)state;
+    assert_refused(RNN_ERR_NOINPUT, rnn_options_find_config("no-such.toml", &path),
+                   "no-such.toml: looked in the current folder");
+    assert_non_null(strstr(rnn_error_message(), "share/rnntrain/recipes"));
+    assert_non_null(strstr(rnn_error_message(), RNN_SOURCE_DIR "/launch/recipes"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_configuration_alone_means_train),
+        cmocka_unit_test(each_command_is_understood),
+        cmocka_unit_test(overrides_keep_their_order),
+        cmocka_unit_test(what_is_not_understood_is_refused_by_name),
+        cmocka_unit_test(one_override_too_many_is_refused),
+        IN_FOLDER(a_file_comes_before_a_recipe_of_its_name),
+        IN_FOLDER(a_recipe_is_found_from_any_folder),
+        IN_FOLDER(a_name_with_a_slash_is_taken_as_it_is),
+        IN_FOLDER(an_unknown_name_is_refused_with_every_place),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
