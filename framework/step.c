@@ -7,7 +7,6 @@
 
 #include "framework/signals.h"
 #include "framework/trainer.h"
-#include "kernels/memory.h"
 
 /*
  * What ranks tell each other once per step (run->news), in one small exact sum: counts, flags, and
@@ -87,8 +86,8 @@ static rnn_status sum_buckets(rnn_run *run)
 }
 
 /* This rank's part: next batch, forward, loss, backward; the tree's nodes if that is the way. */
-static rnn_status compute(rnn_run *run, const rnn_batch **batch, float *const **nodes,
-                          size_t *n_nodes)
+static rnn_status forward_backward(rnn_run *run, const rnn_batch **batch, float *const **nodes,
+                                   size_t *n_nodes)
 {
     RNN_TRY(rnn_loader_next(run->loader[RNN_SPLIT_TRAIN], batch));
     if (*batch == NULL)
@@ -123,7 +122,7 @@ rnn_status rnn_train_step(rnn_run *run, uint64_t epoch, uint64_t step, bool chec
     clear_news(run);
     run->news[SLOT_STOP] = rnn_signals_pending() != 0;
     run->news[SLOT_CHECKPOINT] = checkpoint_due;
-    RNN_TRY(exchange(run, compute(run, &batch, &nodes, &n_nodes)));
+    RNN_TRY(exchange(run, forward_backward(run, &batch, &nodes, &n_nodes)));
     RNN_TRY(check_finite(run, batch, step));
     RNN_TRY(nodes != NULL ? rnn_reducer_tree(run->reducer, nodes, n_nodes, run->grads)
                           : sum_buckets(run));
