@@ -8,7 +8,15 @@
 
 #include "kernels/status.h"
 
-/* Installs the handlers. */
+/*
+ * To be called before there is any other thread, since threads inherit the mask: from then on one
+ * thread of its own waits for the signals. No handler may run in a thread that computes: oneDNN's
+ * matrix kernels let the stack pointer point into the heap (before 3.12; its issue 4845), and the
+ * handler's frame would overwrite what lies there.
+ */
+rnn_status rnn_signals_hold(void);
+
+/* From here on the signals ask to stop; before, they end the process. */
 rnn_status rnn_signals_install(void);
 
 /* The first signal that asked to stop; 0 = none so far. */

@@ -9,6 +9,7 @@
 #include "framework/config.h"
 #include "framework/report.h"
 #include "framework/run.h"
+#include "framework/signals.h"
 #include "framework/trainer.h"
 #include "kernels/memory.h"
 #include "launch/options.h"
@@ -96,7 +97,9 @@ int main(int argc, char **argv)
 
     if (st == RNN_OK && options.command >= RNN_COMMAND_HELP)
         return print_and_leave(options.command); /* quick: without MPI */
-    joined = rnn_comm_create(&comm);
+    joined = rnn_signals_hold();
+    if (joined == RNN_OK)
+        joined = rnn_comm_create(&comm);
     if (joined != RNN_OK) {
         complain();
         return (int)joined;
