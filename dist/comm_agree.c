@@ -136,15 +136,21 @@ static rnn_status share_text(rnn_comm *comm, const char *text, int root, char **
     return rnn_comm_broadcast(comm, *copy, n_bytes, root);
 }
 
-/* Moves *a and *b to the start of the first line that differs; returns its number, from 1. */
-static size_t find_line(const char **a, const char **b)
+/*
+ * Moves *a and *b to the start of the first line that differs; returns its number, from 1. *heading
+ * is the last line before it that begins with a bracket, as TOML's tables do, or NULL.
+ */
+static size_t find_line(const char **a, const char **b, const char **heading)
 {
+    *heading = NULL;
     for (size_t number = 1;; number++) {
         size_t length = strcspn(*a, "\n");
 
         if (strcspn(*b, "\n") != length || strncmp(*a, *b, length) != 0 ||
             (*a)[length] != (*b)[length] || (*a)[length] == '\0')
             return number;
+        if (**a == '[')
+            *heading = *a;
         *a += length + 1;
         *b += length + 1;
     }
@@ -162,7 +168,7 @@ rnn_status rnn_comm_compare_text(rnn_comm *comm, const char *text, const char *w
     uint64_t pair[2];
     int rank;
     char *texts[2] = {NULL, NULL};
-    const char *lines[2];
+    const char *lines[2], *heading;
     size_t number;
     rnn_status st;
 
@@ -174,11 +180,13 @@ rnn_status rnn_comm_compare_text(rnn_comm *comm, const char *text, const char *w
     RNN_TRY_GOTO(st, share_text(comm, text, rank, &texts[1]), done);
     lines[0] = texts[0];
     lines[1] = texts[1];
-    number = find_line(&lines[0], &lines[1]);
+    number = find_line(&lines[0], &lines[1], &heading);
     st = RNN_FAIL(RNN_ERR_DISAGREE,
-                  "ranks have different %s in line %zu: rank 0 has '%.*s', rank %d has '%.*s'",
-                  what, number, quoted_length(lines[0]), lines[0], rank, quoted_length(lines[1]),
-                  lines[1]);
+                  "ranks have different %s in line %zu%s%.*s: rank 0 has '%.*s', rank %d has "
+                  "'%.*s'",
+                  what, number, heading != NULL ? ", under " : "",
+                  heading != NULL ? quoted_length(heading) : 0, heading != NULL ? heading : "",
+                  quoted_length(lines[0]), lines[0], rank, quoted_length(lines[1]), lines[1]);
 done:
     rnn_free(texts[0]);
     rnn_free(texts[1]);

@@ -563,7 +563,7 @@ static rnn_status compare_key(const rnn_config_key *key, const rnn_config *then,
     RNN_TRY_GOTO(st, rnn_config_key_text(key, rnn_config_key_field(key, now, layer), &is), done);
     join_path(key->path, layer, path, sizeof path);
     if (strcmp(was, is) != 0)
-        st = RNN_FAIL(RNN_ERR_DATA, "cannot resume: %s was %s and is now %s", path, was, is);
+        st = RNN_FAIL(RNN_ERR_DATA, "%s was %s and is now %s", path, was, is);
 done:
     rnn_free(was);
     rnn_free(is);
@@ -574,7 +574,7 @@ rnn_status rnn_config_check_resume(const rnn_config *then, const rnn_config *now
 {
     if (then->n_layers != now->n_layers)
         return RNN_FAIL(RNN_ERR_DATA,
-                        "cannot resume: there were %zu [[layer]] tables and are now %zu",
+                        "there were %zu [[layer]] tables and are now %zu",
                         then->n_layers, now->n_layers);
     for (size_t k = 0; k < rnn_config_n_keys; k++) {
         const rnn_config_key *key = &rnn_config_keys[k];
