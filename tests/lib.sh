@@ -1,0 +1,133 @@
+# shellcheck shell=bash
+# What the scripts of tests/faults and tests/mpi share. They are called and source this with
+#
+#     SCRIPT RNNTRAIN MAKE_IDX
+#
+# RNNTRAIN is the program to test, MAKE_IDX the maker of datasets, MPIRUN another mpirun than the
+# one in PATH. A script works in a folder of its own, $work, which stays if something failed.
+
+if [[ $# -ne 2 ]]; then
+    echo "usage: ${0##*/} RNNTRAIN MAKE_IDX" >&2
+    exit 64
+fi
+rnntrain=$(readlink -f "$1")
+make_idx=$(readlink -f "$2")
+run_ranks=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/mpi/run-ranks")
+work=$(mktemp -d "${TMPDIR:-/tmp}/rnntrain-test-XXXXXX")
+
+# Threads that share cores must not spin. For programs built with the address sanitizer: MPI
+# libraries keep memory until the process ends, and a failing malloc is none of its business.
+export OMP_WAIT_POLICY=passive
+export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0:allocator_may_return_null=1
+
+say() {
+    echo "${0##*/}: $*"
+}
+
+# fail MESSAGE: goes on; also for parts of a script that run in the background.
+fail() {
+    say "FAILED: $*" | tee -a "$work/failures"
+}
+
+# show FILE...: for the log, after a failure.
+show() {
+    tail -n 20 -- "$@" | sed 's/^/    /'
+}
+
+# finish: the last line of a script.
+finish() {
+    if [[ -e $work/failures ]]; then
+        say "$(wc -l <"$work/failures") failures; their files are in $work"
+        exit 1
+    fi
+    say "all well"
+}
+
+# processes_in FOLDER: those of the program that were started in it or below.
+processes_in() {
+    local process
+    for process in /proc/[0-9]*; do
+        if [[ $process/exe -ef $rnntrain && $(readlink "$process/cwd")/ == "$1"/* ]]; then
+            echo "${process##*/}"
+        fi
+    done
+}
+
+none_in() {
+    [[ -z $(processes_in "$1") ]]
+}
+
+# wait_until SECONDS COMMAND...: polls; fails if the command still does after so long.
+wait_until() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        ((SECONDS <= deadline)) || return 1
+        sleep 0.01
+    done
+}
+
+clean_up() {
+    local status=$? process
+    for process in $(processes_in "$work"); do
+        kill -9 "$process" || true
+    done
+    cd /
+    if ((status == 0)); then
+        rm -rf "$work"
+    fi
+}
+trap clean_up EXIT
+
+# set_command RANKS: the words that start the program are then in $command; RANKS 0 = no mpirun.
+# shellcheck disable=SC2034 # for those who source this
+set_command() {
+    command=("$rnntrain")
+    if (($1 > 0)); then
+        command=("$run_ranks" "$1" "$rnntrain")
+    fi
+}
+
+# make_data FOLDER TRAIN TEST: so many images of 8 x 6 in 4 classes.
+make_data() {
+    mkdir -p "$1"
+    "$make_idx" "$1" "$2" "$3" 8 6 4
+}
+
+# write_config FILE CELL DATA: a small network, batches that the shards do not divide evenly.
+write_config() {
+    cat >"$1" <<END
+[run]
+epochs = 2
+output_dir = "out"
+
+[dataset]
+search = ["$3"]
+classes = 4
+mean = 0.5
+std = 0.5
+
+[[layer]]
+type = "$2"
+hidden_size = 20
+num_layers = 2
+
+[[layer]]
+type = "select"
+
+[[layer]]
+type = "linear"
+out_features = 4
+
+[optimizer]
+type = "adam"
+lr = 0.005
+clip_norm = 1.0
+
+[train]
+batch_size = 60
+
+[parallel]
+shards = 8
+END
+}
