@@ -89,6 +89,8 @@ void rnn_report_destroy(rnn_report **report)
 {
     if (*report == NULL)
         return;
+    if ((*report)->bar_shown)
+        printf("\n");
     if ((*report)->jsonl != NULL)
         fclose((*report)->jsonl);
     rnn_free(*report);
