@@ -4,8 +4,8 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
-#include <time.h>
 
+#include "kernels/clock.h"
 #include "kernels/memory.h"
 
 /* A ring: batches the consumer has not asked for yet, and the one it holds. */
@@ -237,14 +237,6 @@ rnn_status rnn_loader_seek(rnn_loader *loader, uint32_t epoch, size_t batch)
     return RNN_OK;
 }
 
-static double seconds_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* Whether a batch is there or no more will come. */
 static bool is_settled(const rnn_loader *loader)
 {
@@ -258,11 +250,11 @@ rnn_status rnn_loader_next(rnn_loader *loader, const rnn_batch **out)
         return RNN_FAIL(RNN_ERR_INTERNAL, "the loader was asked for a batch before any seek");
     pthread_mutex_lock(&loader->mutex);
     if (!is_settled(loader)) {
-        double start = seconds_now();
+        double start = rnn_clock_seconds();
 
         while (!is_settled(loader))
             pthread_cond_wait(&loader->changed, &loader->mutex);
-        loader->wait_seconds += seconds_now() - start;
+        loader->wait_seconds += rnn_clock_seconds() - start;
     }
     if (loader->prepared > loader->taken)
         *out = &loader->slots[loader->taken++ % N_SLOTS].batch;

@@ -139,7 +139,8 @@ static rnn_status find_library(rnn_comm *comm)
     text[strcspn(text, "\r\n")] = '\0';
     for (char *tab = strchr(text, '\t'); tab != NULL; tab = strchr(tab, '\t'))
         *tab = ' ';
-    snprintf(comm->library, sizeof comm->library, "%.*s", (int)sizeof comm->library - 1, text);
+    snprintf(comm->mpi_version, sizeof comm->mpi_version, "%.*s", (int)sizeof comm->mpi_version - 1,
+             text);
     return RNN_OK;
 }
 
@@ -167,7 +168,7 @@ rnn_status rnn_comm_create(rnn_comm **out)
                        .size = 1,
                        .node_size = 1,
                        .n_nodes = 1,
-                       .library = "none"};
+                       .mpi_version = "none"};
     MPI_Initialized(&running); /* by a program that uses this as a library */
     if (running || is_launched())
         st = join(*out);
@@ -217,7 +218,7 @@ int rnn_comm_n_nodes(const rnn_comm *comm)
 
 const char *rnn_comm_library(const rnn_comm *comm)
 {
-    return comm->library;
+    return comm->mpi_version;
 }
 
 _Noreturn void rnn_comm_abort(rnn_comm *comm, rnn_status code)

@@ -17,7 +17,7 @@ struct rnn_comm {
     int node_rank, node_size;
     int n_nodes;
     bool started; /* rnn_comm_create called MPI_Init_thread */
-    char library[256];
+    char mpi_version[256];
 };
 
 /* RNN_OK, or RNN_ERR_UNAVAILABLE with what was tried and MPI's own text for `code`. */

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "framework/trainer.h"
 #include "kernels/cpu.h"
+#include "kernels/clock.h"
 #include "kernels/memory.h"
 #include "kernels/recurrent.h"
 
@@ -31,14 +31,6 @@ typedef struct bare_model {
     double median; /* seconds for all slices */
 } bare_model;
 
-static double monotonic_seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static int compare_doubles(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -53,24 +45,6 @@ static double median(double *values, size_t count)
 }
 
 /* -- The bare primitives --------------------------------------------------------------------- */
-
-static rnn_cell cell_of(const rnn_stage *stage)
-{
-    switch (stage->cfg->type) {
-    case RNN_LAYER_LSTM:
-        return RNN_CELL_LSTM;
-    case RNN_LAYER_GRU:
-        return RNN_CELL_GRU;
-    default:
-        return stage->cfg->nonlinearity == RNN_NONLINEARITY_RELU ? RNN_CELL_RELU : RNN_CELL_TANH;
-    }
-}
-
-static bool is_recurrent(const rnn_stage *stage)
-{
-    return stage->cfg->type == RNN_LAYER_RNN || stage->cfg->type == RNN_LAYER_LSTM ||
-           stage->cfg->type == RNN_LAYER_GRU;
-}
 
 static void fill(float *values, size_t count)
 {
@@ -101,8 +75,8 @@ static rnn_status make_thread_part(bare_layer *layer, const rnn_recurrent_cfg *c
 static rnn_status make_layer(bare_layer *layer, const rnn_run *run, const rnn_stage *stage,
                              size_t rows, int n_threads)
 {
-    const rnn_recurrent_cfg cfg = {cell_of(stage), stage->in.seq_len, rows, stage->in.n_features,
-                                   stage->out.n_features};
+    const rnn_recurrent_cfg cfg = {rnn_layer_cell(stage->cfg), stage->in.seq_len, rows,
+                                   stage->in.n_features, stage->out.n_features};
     const float *params = run->params;
     const rnn_param *p = rnn_model_param(run->model, stage->first_param);
     const rnn_recurrent_params tensors = {.weight_ih = params + p[0].offset,
@@ -139,7 +113,7 @@ static rnn_status make_bare(bare_model *bare, const rnn_run *run)
     for (size_t s = 0; s < rnn_model_n_stages(run->model); s++) {
         const rnn_stage *stage = rnn_model_stage(run->model, s);
 
-        if (is_recurrent(stage))
+        if (rnn_layer_is_recurrent(stage->cfg->type))
             RNN_TRY(make_layer(&bare->layers[bare->n_layers++], run, stage, bare->rows,
                                bare->n_threads));
     }
@@ -223,7 +197,7 @@ static rnn_status run_steps(rnn_run *run, size_t n_steps, uint64_t *step, double
                         (long long)run->config->train.batch_size,
                         rnn_dataset_get_info(run->dataset)->n_samples[RNN_SPLIT_TRAIN]);
     RNN_TRY(rnn_comm_barrier(run->comm));
-    start = monotonic_seconds();
+    start = rnn_clock_seconds();
     for (size_t i = 0; i < n_steps; i++, ++*step) {
         rnn_step_result result;
 
@@ -232,7 +206,7 @@ static rnn_status run_steps(rnn_run *run, size_t n_steps, uint64_t *step, double
                 rnn_comm_agree(run->comm, rnn_loader_seek(loader, (uint32_t)(*step / n_full), 0)));
         RNN_TRY(rnn_train_step(run, *step / n_full, *step, false, &result));
     }
-    *seconds = (monotonic_seconds() - start) / (double)n_steps;
+    *seconds = (rnn_clock_seconds() - start) / (double)n_steps;
     return RNN_OK;
 }
 
@@ -242,10 +216,10 @@ static rnn_status time_bare(rnn_run *run, const bare_model *bare, size_t repeats
     rnn_status st = RNN_OK;
 
     RNN_TRY(rnn_comm_barrier(run->comm));
-    start = monotonic_seconds();
+    start = rnn_clock_seconds();
     for (size_t i = 0; i < repeats && st == RNN_OK; i++)
         st = run_bare(bare);
-    *seconds = (monotonic_seconds() - start) / (double)repeats;
+    *seconds = (rnn_clock_seconds() - start) / (double)repeats;
     return rnn_comm_agree(run->comm, st);
 }
 
@@ -257,9 +231,10 @@ static double flop_of_step(const rnn_run *run)
     for (size_t s = 0; s < rnn_model_n_stages(run->model); s++) {
         const rnn_stage *stage = rnn_model_stage(run->model, s);
 
-        if (is_recurrent(stage))
+        if (rnn_layer_is_recurrent(stage->cfg->type))
             flop += 6.0 * (double)stage->in.seq_len * (double)run->config->train.batch_size *
-                    (double)rnn_cell_gates(cell_of(stage)) * (double)stage->out.n_features *
+                    (double)rnn_cell_gates(rnn_layer_cell(stage->cfg)) *
+                    (double)stage->out.n_features *
                     (double)(stage->in.n_features + stage->out.n_features);
     }
     return flop;

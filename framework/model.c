@@ -28,6 +28,20 @@ const char *rnn_layer_type_name(rnn_layer_type type)
     return type_names[type];
 }
 
+bool rnn_layer_is_recurrent(rnn_layer_type type)
+{
+    return type == RNN_LAYER_RNN || type == RNN_LAYER_LSTM || type == RNN_LAYER_GRU;
+}
+
+rnn_cell rnn_layer_cell(const rnn_layer_cfg *cfg)
+{
+    if (cfg->type == RNN_LAYER_LSTM)
+        return RNN_CELL_LSTM;
+    if (cfg->type == RNN_LAYER_GRU)
+        return RNN_CELL_GRU;
+    return cfg->nonlinearity == RNN_NONLINEARITY_RELU ? RNN_CELL_RELU : RNN_CELL_TANH;
+}
+
 /* -- Building -------------------------------------------------------------------------------- */
 
 /* Appends a parameter of rows x columns (columns 0 = a vector) to the running stage. */
@@ -55,9 +69,7 @@ static rnn_status declare(rnn_model *model, rnn_stage *stage, const char *base, 
 /* torch.nn.RNN, LSTM, GRU: G*H rows, both biases, all uniform within 1/sqrt(H). */
 static rnn_status declare_recurrent(rnn_model *model, rnn_stage *stage)
 {
-    size_t n_gates = stage->cfg->type == RNN_LAYER_LSTM  ? 4
-                     : stage->cfg->type == RNN_LAYER_GRU ? 3
-                                                         : 1;
+    size_t n_gates = rnn_cell_gates(rnn_layer_cell(stage->cfg));
     size_t n_hid = stage->out.n_features, rows;
     double bound = 1.0 / sqrt((double)n_hid);
     const struct {
@@ -134,10 +146,7 @@ static rnn_status add_stage(rnn_model *model, size_t layer, size_t sublayer, rnn
 
 static size_t stages_of(const rnn_layer_cfg *cfg)
 {
-    bool recurrent =
-        cfg->type == RNN_LAYER_RNN || cfg->type == RNN_LAYER_LSTM || cfg->type == RNN_LAYER_GRU;
-
-    return recurrent ? (size_t)cfg->num_layers : 1;
+    return rnn_layer_is_recurrent(cfg->type) ? (size_t)cfg->num_layers : 1;
 }
 
 rnn_status rnn_model_create(rnn_model **out, const rnn_layer_cfg *layers, size_t n_layers,

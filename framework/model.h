@@ -8,10 +8,12 @@
 #ifndef RNN_FRAMEWORK_MODEL_H
 #define RNN_FRAMEWORK_MODEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "framework/config.h"
+#include "kernels/cell.h"
 #include "kernels/status.h"
 
 /* A named view into the arena. */
@@ -63,6 +65,10 @@ const rnn_param *rnn_model_param(const rnn_model *model, size_t i);
 /* The [[layer]] settings, for checkpoints and tables. */
 size_t rnn_model_n_layers(const rnn_model *model);
 const rnn_layer_cfg *rnn_model_layer(const rnn_model *model, size_t i);
+
+/* Whether a type is one of the recurrent ones, and the cell of such a layer. */
+bool rnn_layer_is_recurrent(rnn_layer_type type);
+rnn_cell rnn_layer_cell(const rnn_layer_cfg *cfg);
 
 /* "lstm", ... */
 const char *rnn_layer_type_name(rnn_layer_type type);

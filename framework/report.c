@@ -6,10 +6,10 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "framework/checkpoint.h"
+#include "kernels/clock.h"
 #include "kernels/memory.h"
 #include "kernels/recurrent.h"
 
@@ -48,14 +48,6 @@ static bool is_terminal(void)
     return strncmp(target, "/dev/pts/", 9) == 0 || strncmp(target, "/dev/tty", 8) == 0;
 }
 
-static double monotonic_seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 rnn_status rnn_report_open_metrics(rnn_report *report)
 {
     char path[4096];
@@ -80,7 +72,7 @@ rnn_status rnn_report_create(rnn_report **out, const rnn_run *run)
     report->style = (progress_style)run->config->log.progress;
     if (run->config->log.progress == 0)
         report->style = is_terminal() ? PROGRESS_BAR : PROGRESS_LINES;
-    report->last_progress = monotonic_seconds();
+    report->last_progress = rnn_clock_seconds();
     *out = report;
     return RNN_OK;
 }
@@ -242,7 +234,7 @@ void rnn_report_progress(rnn_report *report, uint64_t epoch, uint64_t batch, uin
 
     if (!report->prints || report->style == PROGRESS_NONE)
         return;
-    now = monotonic_seconds();
+    now = rnn_clock_seconds();
     interval = report->style == PROGRESS_BAR ? 0.1 : report->run->config->log.interval;
     if (now - report->last_progress < interval)
         return;
@@ -296,7 +288,7 @@ void rnn_report_epoch(rnn_report *report, const rnn_epoch_summary *s)
                         s->train_loss, s->train_accuracy, s->test_loss, s->test_accuracy,
                         s->samples_per_second, s->seconds, s->digest);
     }
-    report->last_progress = monotonic_seconds();
+    report->last_progress = rnn_clock_seconds();
     if (report->jsonl != NULL)
         write_epoch(report->jsonl, s);
 }

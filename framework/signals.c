@@ -6,19 +6,12 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "kernels/clock.h"
 
 static atomic_int pending;
 static atomic_bool is_training; /* before that a signal has its default effect */
-
-static time_t monotonic_seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
 
 static sigset_t requests(void)
 {
@@ -43,7 +36,7 @@ static void end_by(int number)
 static void *watch(void *unused)
 {
     const sigset_t set = requests();
-    time_t since = 0;
+    double since = 0.0;
     int number;
 
     (void)unused;
@@ -51,9 +44,9 @@ static void *watch(void *unused)
         if (!atomic_load(&is_training))
             end_by(number);
         else if (atomic_load(&pending) == 0) {
-            since = monotonic_seconds();
+            since = rnn_clock_seconds();
             atomic_store(&pending, number);
-        } else if (monotonic_seconds() - since > 1) {
+        } else if (rnn_clock_seconds() - since > 1.0) {
             _exit(RNN_STOPPED);
         }
     }

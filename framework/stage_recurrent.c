@@ -9,15 +9,6 @@ typedef struct plan {
     bool bias;
 } plan;
 
-static rnn_cell cell_of(const rnn_layer_cfg *cfg)
-{
-    if (cfg->type == RNN_LAYER_LSTM)
-        return RNN_CELL_LSTM;
-    if (cfg->type == RNN_LAYER_GRU)
-        return RNN_CELL_GRU;
-    return cfg->nonlinearity == RNN_NONLINEARITY_RELU ? RNN_CELL_RELU : RNN_CELL_TANH;
-}
-
 static void plan_destroy(void *self)
 {
     plan *p = self;
@@ -31,7 +22,7 @@ static rnn_status plan_create(void **out, const rnn_model *model, const rnn_stag
 {
     plan *p;
     rnn_status st;
-    const rnn_recurrent_cfg cfg = {.cell = cell_of(stage->cfg),
+    const rnn_recurrent_cfg cfg = {.cell = rnn_layer_cell(stage->cfg),
                                    .seq_len = stage->in.seq_len,
                                    .rows = rows,
                                    .n_in = stage->in.n_features,

@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "framework/checkpoint.h"
@@ -12,6 +11,7 @@
 #include "framework/report.h"
 #include "framework/signals.h"
 #include "kernels/digest.h"
+#include "kernels/clock.h"
 #include "kernels/memory.h"
 #include "kernels/recurrent.h"
 
@@ -33,18 +33,10 @@ typedef struct trainer {
     double clock;           /* when progress.epoch_seconds was last brought up to date */
 } trainer;
 
-static double monotonic_seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* Adds the time since the last call to the epoch's. */
 static void advance_clock(trainer *t)
 {
-    double now = monotonic_seconds();
+    double now = rnn_clock_seconds();
 
     t->progress.epoch_seconds += now - t->clock;
     t->clock = now;
@@ -134,7 +126,7 @@ static rnn_status save(trainer *t, bool is_best, bool is_final, char **path)
     advance_clock(t);
     st = is_first(t) ? write_files(t, is_best, path) : RNN_OK;
     st = rnn_comm_agree(t->run->comm, st);
-    t->last_checkpoint = monotonic_seconds();
+    t->last_checkpoint = rnn_clock_seconds();
     if (st == RNN_OK) {
         t->failed_checkpoints = 0;
         return RNN_OK;
@@ -256,7 +248,7 @@ static bool checkpoint_due_by_time(const trainer *t)
 {
     double minutes = t->run->config->checkpoint.every_minutes;
 
-    return is_first(t) && minutes > 0 && monotonic_seconds() - t->last_checkpoint >= 60.0 * minutes;
+    return is_first(t) && minutes > 0 && rnn_clock_seconds() - t->last_checkpoint >= 60.0 * minutes;
 }
 
 static bool epoch_is_complete(const trainer *t)
@@ -374,7 +366,7 @@ static rnn_status train_epoch(trainer *t)
     bool is_best, is_final, is_periodic;
     double metric;
 
-    t->clock = monotonic_seconds();
+    t->clock = rnn_clock_seconds();
     RNN_TRY(train_batches(t));
     RNN_TRY(summarize_epoch(t, &summary));
     rnn_report_epoch(t->report, &summary);
@@ -416,7 +408,7 @@ static rnn_status train_all(trainer *t)
                         "this run is complete: %" PRIu64 " steps, %" PRIu64
                         " epochs. Raise run.epochs to train on",
                         t->progress.step, t->progress.epoch);
-    t->last_checkpoint = monotonic_seconds();
+    t->last_checkpoint = rnn_clock_seconds();
     while (has_work(t))
         RNN_TRY(train_epoch(t));
     rnn_report_line(t->report, "done", "%s/latest.h5", c->run.output_dir);

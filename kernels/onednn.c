@@ -18,8 +18,8 @@
 
 static rnn_status fail_dnnl(dnnl_status_t status, const char *what)
 {
-    static const char *const names[] = {"success",           "out of memory", "invalid arguments",
-                                        "not implemented",   "last reached",  "runtime error",
+    static const char *const names[] = {"success",       "out of memory", "invalid arguments",
+                                        "unimplemented", "last reached",  "runtime error",
                                         "not required"};
     const char *name = (size_t)status < sizeof names / sizeof names[0] ? names[status] : "unknown";
 
