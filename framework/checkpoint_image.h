@@ -1,6 +1,6 @@
 /*
- * A checkpoint as the bytes of an HDF5 file, in memory. checkpoint_image.c is the only place that
- * knows the layout inside the file, and the only one that calls libhdf5 for it.
+ * A checkpoint as the bytes of an HDF5 file, in memory. Only checkpoint_write.c, checkpoint_read.c
+ * and what they share, checkpoint_layout.c, know the layout inside the file and call libhdf5.
  *
  *     /               format, format_version, created_by, created_at, digest (of the parameters)
  *     /config         the configuration text

@@ -1,0 +1,158 @@
+/*
+ * What is in a checkpoint, for writing and reading alike: which attributes, under which names, with
+ * which limits; and the calls of libhdf5 that both make.
+ */
+#include "framework/checkpoint_layout.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "framework/checkpoint.h"
+
+const char rnn_ckpt_format[] = "rnntrain-checkpoint";
+const uint64_t rnn_ckpt_count_limit = (uint64_t)1 << 53;
+
+/* -- What is stored as attributes ------------------------------------------------------------- */
+
+#define FIELD(type, kind, member)                                                                  \
+    {                                                                                              \
+#member, RNN_CKPT_##kind, offsetof(type, member), NULL                                     \
+    }
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+
+const rnn_ckpt_field rnn_ckpt_progress_fields[] = {
+    FIELD(rnn_progress, COUNT, epoch),           FIELD(rnn_progress, COUNT, step),
+    FIELD(rnn_progress, COUNT, samples_seen),    FIELD(rnn_progress, COUNT, batch_in_epoch),
+    FIELD(rnn_progress, FINITE, epoch_loss_sum), FIELD(rnn_progress, COUNT, epoch_correct),
+    FIELD(rnn_progress, FINITE, epoch_seconds),  FIELD(rnn_progress, REAL, best_metric),
+    FIELD(rnn_progress, COUNT, best_step),       FIELD(rnn_progress, COUNT, epoch_samples),
+    FIELD(rnn_progress, DIGEST, dataset_digest),
+};
+const size_t rnn_ckpt_n_progress_fields = LENGTH(rnn_ckpt_progress_fields);
+
+const rnn_ckpt_field rnn_ckpt_scalar_fields[] = {
+    FIELD(rnn_ckpt_scalars, COUNT, step),
+    FIELD(rnn_ckpt_scalars, FINITE, scalar),
+};
+const size_t rnn_ckpt_n_scalar_fields = LENGTH(rnn_ckpt_scalar_fields);
+
+const rnn_ckpt_field rnn_ckpt_optimizer_fields[] = {
+    FIELD(rnn_optimizer_cfg, REAL, lr),
+    FIELD(rnn_optimizer_cfg, REAL, weight_decay),
+    FIELD(rnn_optimizer_cfg, REAL, momentum),
+    FIELD(rnn_optimizer_cfg, REAL, dampening),
+    FIELD(rnn_optimizer_cfg, FLAG, nesterov),
+    FIELD(rnn_optimizer_cfg, REAL, beta1),
+    FIELD(rnn_optimizer_cfg, REAL, beta2),
+    FIELD(rnn_optimizer_cfg, REAL, eps),
+    FIELD(rnn_optimizer_cfg, FLAG, amsgrad),
+    FIELD(rnn_optimizer_cfg, REAL, rho),
+    FIELD(rnn_optimizer_cfg, REAL, alpha),
+    FIELD(rnn_optimizer_cfg, FLAG, centered),
+    FIELD(rnn_optimizer_cfg, REAL, lr_decay),
+    FIELD(rnn_optimizer_cfg, REAL, initial_accumulator_value),
+    FIELD(rnn_optimizer_cfg, REAL, momentum_decay),
+    FIELD(rnn_optimizer_cfg, REAL, clip_norm),
+    FIELD(rnn_optimizer_cfg, REAL, clip_value),
+};
+const size_t rnn_ckpt_n_optimizer_fields = LENGTH(rnn_ckpt_optimizer_fields);
+
+static const char *const nonlinearities[] = {
+    [RNN_NONLINEARITY_TANH] = "tanh", [RNN_NONLINEARITY_RELU] = "relu"};
+static const char *const selections[] = {[RNN_SELECT_LAST] = "last"};
+
+enum {
+    PLAIN = 1 << RNN_LAYER_RNN,
+    LINEAR = 1 << RNN_LAYER_LINEAR,
+    SELECT = 1 << RNN_LAYER_SELECT,
+    RECURRENT = PLAIN | 1 << RNN_LAYER_LSTM | 1 << RNN_LAYER_GRU
+};
+
+const rnn_ckpt_layer_field rnn_ckpt_layer_fields[] = {
+    {RECURRENT, FIELD(rnn_layer_cfg, INTEGER, input_size)},
+    {RECURRENT, FIELD(rnn_layer_cfg, INTEGER, hidden_size)},
+    {RECURRENT, FIELD(rnn_layer_cfg, INTEGER, num_layers)},
+    {PLAIN,
+     {"nonlinearity", RNN_CKPT_CHOICE, offsetof(rnn_layer_cfg, nonlinearity), nonlinearities}},
+    {LINEAR, FIELD(rnn_layer_cfg, INTEGER, in_features)},
+    {LINEAR, FIELD(rnn_layer_cfg, INTEGER, out_features)},
+    {RECURRENT | LINEAR, FIELD(rnn_layer_cfg, FLAG, bias)},
+    {SELECT, {"step", RNN_CKPT_CHOICE, offsetof(rnn_layer_cfg, step), selections}},
+};
+const size_t rnn_ckpt_n_layer_fields = LENGTH(rnn_ckpt_layer_fields);
+
+/* -- How the groups of the layers are called, and what is in them ------------------------------ */
+
+const char *rnn_ckpt_layer_name(const void *context, size_t i, char buffer[RNN_CKPT_NAME_LENGTH])
+{
+    const rnn_model *model = context;
+
+    snprintf(buffer, RNN_CKPT_NAME_LENGTH, "%zu_%s", i,
+             rnn_layer_type_name(rnn_model_layer(model, i)->type));
+    return buffer;
+}
+
+rnn_ckpt_param_range rnn_ckpt_layer_params(const rnn_model *model, size_t layer)
+{
+    rnn_ckpt_param_range range = {.model = model};
+
+    for (size_t i = 0; i < rnn_model_n_stages(model); i++) {
+        const rnn_stage *stage = rnn_model_stage(model, i);
+
+        if (stage->layer != layer)
+            continue;
+        if (range.count == 0)
+            range.first = stage->first_param;
+        range.count += stage->n_params;
+    }
+    return range;
+}
+
+/* -- libhdf5 ---------------------------------------------------------------------------------- */
+
+const char *rnn_checkpoint_library(void)
+{
+    static char text[32];
+    unsigned major, minor, release_number;
+
+    H5get_libversion(&major, &minor, &release_number);
+    snprintf(text, sizeof text, "HDF5 %u.%u.%u", major, minor, release_number);
+    return text;
+}
+
+void rnn_ckpt_tame_library(void)
+{
+    H5open();
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    H5PLset_loading_state(0);
+}
+
+void rnn_ckpt_release(hid_t id)
+{
+    if (id >= 0)
+        H5Idec_ref(id);
+}
+
+hid_t rnn_ckpt_column_space(size_t n_rows, size_t n_columns, size_t column)
+{
+    hsize_t size = (hsize_t)n_rows * n_columns;
+    hsize_t start = column, stride = n_columns, count = n_rows;
+    hid_t space = H5Screate_simple(1, &size, NULL);
+
+    H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, &stride, &count, NULL);
+    return space;
+}
+
+rnn_status rnn_ckpt_check_finite(const rnn_model *model, const float *arena, rnn_status code,
+                                 const char *group)
+{
+    for (size_t i = 0; i < rnn_model_n_params(model); i++) {
+        const rnn_param *p = rnn_model_param(model, i);
+
+        for (size_t k = 0; k < p->count; k++)
+            if (!isfinite(arena[p->offset + k]))
+                return RNN_FAIL(code, "%s/%s/%s is not finite: value %zu of %zu is %g", group,
+                                p->group, p->name, k, p->count, (double)arena[p->offset + k]);
+    }
+    return RNN_OK;
+}

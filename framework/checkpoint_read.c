@@ -1,0 +1,670 @@
+/*
+ * The bytes of an HDF5 file into a checkpoint: nothing in the image is believed, and nothing is
+ * changed before all of it is known to be right.
+ */
+#include "framework/checkpoint_image.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "framework/checkpoint_layout.h"
+#include "kernels/digest.h"
+#include "kernels/memory.h"
+
+enum {
+    PATH_LENGTH = 256, /* of an object in a message */
+    LIST_LENGTH = 320, /* of a list of names in a message */
+    TEXT_LENGTH = 1024 /* of a text attribute that we read */
+};
+
+static size_t n_reads;
+
+/* -- An open object, and refusing it ----------------------------------------------------------- */
+
+/* An open object and how to call it. */
+typedef struct place {
+    hid_t id;
+    const char *source; /* file */
+    size_t n_image;     /* bytes of the file */
+    char path[PATH_LENGTH];
+} place;
+
+static rnn_status refuse(const place *at, const char *format, ...) RNN_PRINTF_FORMAT(2, 3);
+
+static rnn_status refuse(const place *at, const char *format, ...)
+{
+    char text[900];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return RNN_FAIL(RNN_ERR_DATA, "%s: %s %s", at->source, at->path, text);
+}
+
+/* Text from the file may go to a terminal: control characters become '?'. */
+static void make_printable(char *text)
+{
+    for (char *c = text; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ' || *c == 127)
+            *c = '?';
+}
+
+static void append_name(char *list, size_t size, const char *name)
+{
+    size_t used = strlen(list);
+
+    snprintf(list + used, size - used, "%s%s", used > 0 ? ", " : "", name);
+    make_printable(list + used);
+}
+
+/* -- Which names are in which group ----------------------------------------------------------- */
+
+/* Names that belong into one group. get returns the i-th, printed into `buffer` if need be. */
+typedef struct name_set {
+    size_t count;
+    const char *(*get)(const void *context, size_t i, char buffer[RNN_CKPT_NAME_LENGTH]);
+    const void *context;
+} name_set;
+
+static const char *param_name(const void *context, size_t i, char buffer[RNN_CKPT_NAME_LENGTH])
+{
+    const rnn_ckpt_param_range *range = context;
+
+    (void)buffer;
+    return rnn_model_param(range->model, range->first + i)->name;
+}
+
+static const char *state_name(const void *context, size_t i, char buffer[RNN_CKPT_NAME_LENGTH])
+{
+    (void)buffer;
+    return rnn_optimizer_state_name(context, i);
+}
+
+static const char *metric_name(const void *context, size_t i, char buffer[RNN_CKPT_NAME_LENGTH])
+{
+    const rnn_history *history = context;
+
+    (void)buffer;
+    return history->names[i];
+}
+
+/* The i-th name in a group; "?" if libhdf5 does not tell. */
+static void get_link_name(const place *group, hsize_t i, char name[PATH_LENGTH])
+{
+    ssize_t length = H5Lget_name_by_idx(group->id, ".", H5_INDEX_NAME, H5_ITER_INC, i, name,
+                                        PATH_LENGTH, H5P_DEFAULT);
+
+    if (length < 0)
+        snprintf(name, PATH_LENGTH, "?");
+}
+
+static bool contains(const name_set *set, const char *name)
+{
+    char buffer[RNN_CKPT_NAME_LENGTH];
+
+    for (size_t i = 0; i < set->count; i++)
+        if (strcmp(set->get(set->context, i, buffer), name) == 0)
+            return true;
+    return false;
+}
+
+static rnn_status refuse_names(const place *group, const name_set *set, hsize_t n_links,
+                               const char *name, const char *problem)
+{
+    char found[LIST_LENGTH] = "", needed[LIST_LENGTH] = "", shown[PATH_LENGTH] = "";
+    char link[PATH_LENGTH], buffer[RNN_CKPT_NAME_LENGTH];
+
+    for (hsize_t i = 0; i < n_links && strlen(found) < LIST_LENGTH - 1; i++) {
+        get_link_name(group, i, link);
+        append_name(found, sizeof found, link);
+    }
+    for (size_t i = 0; i < set->count && strlen(needed) < LIST_LENGTH - 1; i++)
+        append_name(needed, sizeof needed, set->get(set->context, i, buffer));
+    append_name(shown, sizeof shown, name);
+    return refuse(group, "%s %s (the checkpoint has %s; the run needs %s)", problem, shown,
+                  n_links > 0 ? found : "nothing", set->count > 0 ? needed : "nothing");
+}
+
+/* A group must have exactly the names of the set. */
+static rnn_status check_names(const place *group, name_set set)
+{
+    H5G_info_t info;
+    char name[PATH_LENGTH], buffer[RNN_CKPT_NAME_LENGTH];
+
+    if (H5Gget_info(group->id, &info) < 0)
+        return refuse(group, "cannot be listed");
+    for (size_t i = 0; i < set.count; i++) {
+        const char *needed = set.get(set.context, i, buffer);
+
+        if (H5Lexists(group->id, needed, H5P_DEFAULT) <= 0)
+            return refuse_names(group, &set, info.nlinks, needed, "lacks");
+    }
+    for (hsize_t i = 0; i < info.nlinks; i++) {
+        get_link_name(group, i, name);
+        if (!contains(&set, name))
+            return refuse_names(group, &set, info.nlinks, name, "has the unexpected");
+    }
+    return RNN_OK;
+}
+
+/* Opens a child that must be linked directly, not through a name that leads elsewhere. */
+static rnn_status open_child(const place *parent, const char *name, H5I_type_t type, place *child)
+{
+    const char *slash = parent->path[1] == '\0' ? "" : "/";
+    H5L_info_t info;
+
+    *child = (place){.id = H5I_INVALID_HID, .source = parent->source, .n_image = parent->n_image};
+    snprintf(child->path, sizeof child->path, "%.180s%s%.64s", parent->path, slash, name);
+    if (H5Lexists(parent->id, name, H5P_DEFAULT) <= 0)
+        return refuse(child, "is missing");
+    if (H5Lget_info(parent->id, name, &info, H5P_DEFAULT) < 0 || info.type != H5L_TYPE_HARD)
+        return refuse(child, "is a link to elsewhere, which a checkpoint never has");
+    child->id = H5Oopen(parent->id, name, H5P_DEFAULT);
+    if (child->id < 0)
+        return refuse(child, "cannot be opened");
+    if (H5Iget_type(child->id) == type)
+        return RNN_OK;
+    rnn_ckpt_release(child->id);
+    child->id = H5I_INVALID_HID;
+    return refuse(child, "is not a %s", type == H5I_GROUP ? "group" : "dataset");
+}
+
+/* -- Attributes -------------------------------------------------------------------------------- */
+
+static bool is_scalar(hid_t space)
+{
+    return H5Sget_simple_extent_type(space) == H5S_SCALAR;
+}
+
+/* A scalar number of exactly this type. */
+static rnn_status read_number(const place *at, const char *name, hid_t file_type, hid_t type,
+                              void *value)
+{
+    hid_t attribute = H5Aopen(at->id, name, H5P_DEFAULT);
+    hid_t space = H5Aget_space(attribute), found = H5Aget_type(attribute);
+    rnn_status st = RNN_OK;
+
+    if (attribute < 0)
+        st = refuse(at, "has no attribute %s", name);
+    else if (H5Tequal(found, file_type) <= 0 || !is_scalar(space))
+        st = refuse(at, "has an attribute %s that is not a 64-bit little-endian %s", name,
+                    H5Tget_class(file_type) == H5T_FLOAT ? "float" : "integer");
+    else if (H5Aread(attribute, type, value) < 0)
+        st = refuse(at, "has an attribute %s that cannot be read", name);
+    rnn_ckpt_release(found);
+    rnn_ckpt_release(space);
+    rnn_ckpt_release(attribute);
+    return st;
+}
+
+static bool is_fixed_text(hid_t type, size_t max_size)
+{
+    size_t size = H5Tget_size(type);
+
+    return H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 && size > 0 &&
+           size <= max_size;
+}
+
+static rnn_status read_text(const place *at, const char *name, char text[TEXT_LENGTH])
+{
+    hid_t attribute = H5Aopen(at->id, name, H5P_DEFAULT);
+    hid_t space = H5Aget_space(attribute), type = H5Aget_type(attribute);
+    rnn_status st = RNN_OK;
+
+    memset(text, 0, TEXT_LENGTH);
+    if (attribute < 0)
+        st = refuse(at, "has no attribute %s", name);
+    else if (!is_fixed_text(type, TEXT_LENGTH - 1) || !is_scalar(space))
+        st = refuse(at, "has an attribute %s that is not a short text of fixed length", name);
+    else if (H5Aread(attribute, type, text) < 0)
+        st = refuse(at, "has an attribute %s that cannot be read", name);
+    make_printable(text);
+    rnn_ckpt_release(type);
+    rnn_ckpt_release(space);
+    rnn_ckpt_release(attribute);
+    return st;
+}
+
+static rnn_status read_hex(const place *at, const char *name, uint64_t *value)
+{
+    char text[TEXT_LENGTH];
+
+    RNN_TRY(read_text(at, name, text));
+    if (strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16)
+        return refuse(at, "has the attribute %s = \"%.40s\", not 16 hexadecimal digits", name,
+                      text);
+    *value = strtoull(text, NULL, 16);
+    return RNN_OK;
+}
+
+static rnn_status read_integer(const place *at, const char *name, int64_t *value)
+{
+    return read_number(at, name, H5T_STD_I64LE, H5T_NATIVE_INT64, value);
+}
+
+/* Counts, reals and digests only: nothing else is read back. */
+static rnn_status read_field(const place *at, const rnn_ckpt_field *f, void *base)
+{
+    void *to = (char *)base + f->offset;
+    int64_t integer = 0;
+    double real = 0.0;
+
+    if (f->kind == RNN_CKPT_DIGEST)
+        return read_hex(at, f->name, to);
+    if (f->kind != RNN_CKPT_COUNT) {
+        RNN_TRY(read_number(at, f->name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &real));
+        if (f->kind == RNN_CKPT_FINITE && !isfinite(real))
+            return refuse(at, "has an attribute %s that is not finite: %g", f->name, real);
+        *(double *)to = real;
+        return RNN_OK;
+    }
+    RNN_TRY(read_integer(at, f->name, &integer));
+    if (integer < 0 || (uint64_t)integer > rnn_ckpt_count_limit)
+        return refuse(at, "has the attribute %s = %" PRId64 ", outside 0 ... %" PRIu64, f->name,
+                      integer, rnn_ckpt_count_limit);
+    *(uint64_t *)to = (uint64_t)integer;
+    return RNN_OK;
+}
+
+static rnn_status read_fields(const place *at, const rnn_ckpt_field *fields, size_t n_fields,
+                              void *base)
+{
+    for (size_t i = 0; i < n_fields; i++)
+        RNN_TRY(read_field(at, &fields[i], base));
+    return RNN_OK;
+}
+
+/* -- Datasets ---------------------------------------------------------------------------------- */
+
+/* The bytes of a dataset must lie in this image, as they are, and be as many as its shape says. */
+static rnn_status check_storage(const place *at, hsize_t n_bytes)
+{
+    hid_t list = H5Dget_create_plist(at->id);
+    H5D_layout_t layout = H5Pget_layout(list);
+    int n_external = H5Pget_external_count(list), n_filters = H5Pget_nfilters(list);
+    haddr_t offset = H5Dget_offset(at->id);
+    hsize_t stored = H5Dget_storage_size(at->id);
+
+    rnn_ckpt_release(list);
+    if (layout == H5D_VIRTUAL)
+        return refuse(at, "is a virtual dataset: its values are elsewhere");
+    if (n_external != 0)
+        return refuse(at, "has external storage: its values are in another file");
+    if (n_filters != 0)
+        return refuse(at, "goes through a filter, which a checkpoint never does");
+    if (layout != H5D_CONTIGUOUS && layout != H5D_COMPACT)
+        return refuse(at, "is not stored in one piece");
+    if (stored != n_bytes || n_bytes > at->n_image)
+        return refuse(at, "has %" PRIu64 " bytes stored, its shape needs %" PRIu64,
+                      (uint64_t)stored, (uint64_t)n_bytes);
+    if (layout == H5D_CONTIGUOUS && n_bytes > 0 && offset > at->n_image - n_bytes)
+        return refuse(at, "lies beyond the end of the file");
+    return RNN_OK;
+}
+
+static void print_shape(char *text, size_t size, int n_dims, const hsize_t *dims)
+{
+    size_t used = 0;
+
+    snprintf(text, size, n_dims == 0 ? "a single value" : "");
+    for (int i = 0; i < n_dims && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "[%" PRIu64 "]", (uint64_t)dims[i]);
+}
+
+/* Rank and sizes of a dataset; an empty ("null") dataspace has rank -1. */
+static int get_shape(const place *dataset, hsize_t dims[H5S_MAX_RANK])
+{
+    hid_t space = H5Dget_space(dataset->id);
+    int n_dims = -1;
+
+    if (H5Sget_simple_extent_type(space) != H5S_NULL)
+        n_dims = H5Sget_simple_extent_dims(space, dims, NULL);
+    rnn_ckpt_release(space);
+    return n_dims;
+}
+
+static rnn_status check_type(const place *dataset, hid_t type, const char *name)
+{
+    hid_t found = H5Dget_type(dataset->id);
+    bool equal = H5Tequal(found, type) > 0;
+
+    rnn_ckpt_release(found);
+    return equal ? RNN_OK : refuse(dataset, "is not of type little-endian %s", name);
+}
+
+static rnn_status check_shape(const place *dataset, const rnn_param *p)
+{
+    hsize_t needed[] = {p->shape[0], p->shape[1]}, found[H5S_MAX_RANK];
+    int n_dims = get_shape(dataset, found);
+    char needed_text[64], found_text[256];
+
+    if (n_dims == p->n_dims && memcmp(needed, found, (size_t)n_dims * sizeof *found) == 0)
+        return RNN_OK;
+    print_shape(needed_text, sizeof needed_text, p->n_dims, needed);
+    print_shape(found_text, sizeof found_text, n_dims, found);
+    return refuse(dataset, "is %s in the model but %s in the checkpoint", needed_text,
+                  n_dims < 0 ? "empty" : found_text);
+}
+
+static rnn_status load(const place *dataset, hid_t type, hid_t memory, void *values)
+{
+    if (H5Dread(dataset->id, type, memory, H5S_ALL, H5P_DEFAULT, values) < 0)
+        return refuse(dataset, "cannot be read");
+    return RNN_OK;
+}
+
+/* -- Parameters, optimizer, progress and history ----------------------------------------------- */
+
+static rnn_status read_param(const place *layer, const rnn_param *p, float *arena)
+{
+    rnn_status st;
+    place dataset;
+
+    RNN_TRY(open_child(layer, p->name, H5I_DATASET, &dataset));
+    RNN_TRY_GOTO(st, check_type(&dataset, H5T_IEEE_F32LE, "float32"), done);
+    RNN_TRY_GOTO(st, check_shape(&dataset, p), done);
+    RNN_TRY_GOTO(st, check_storage(&dataset, p->count * sizeof *arena), done);
+    st = load(&dataset, H5T_NATIVE_FLOAT, H5S_ALL, arena + p->offset);
+done:
+    rnn_ckpt_release(dataset.id);
+    return st;
+}
+
+static rnn_status read_layer(const place *parent, const rnn_model *model, size_t i, float *arena)
+{
+    rnn_status st;
+    place layer;
+    char name[RNN_CKPT_NAME_LENGTH];
+    rnn_ckpt_param_range range = rnn_ckpt_layer_params(model, i);
+
+    RNN_TRY(open_child(parent, rnn_ckpt_layer_name(model, i, name), H5I_GROUP, &layer));
+    RNN_TRY_GOTO(st, check_names(&layer, (name_set){range.count, param_name, &range}), done);
+    for (size_t k = 0; k < range.count; k++)
+        RNN_TRY_GOTO(st, read_param(&layer, rnn_model_param(model, range.first + k), arena), done);
+done:
+    rnn_ckpt_release(layer.id);
+    return st;
+}
+
+/* parent/LAYER/PARAM into an arena. */
+static rnn_status read_arena(const place *parent, const rnn_model *model, float *arena)
+{
+    char where[PATH_LENGTH + TEXT_LENGTH];
+    size_t n_layers = rnn_model_n_layers(model);
+
+    RNN_TRY(check_names(parent, (name_set){n_layers, rnn_ckpt_layer_name, model}));
+    for (size_t i = 0; i < n_layers; i++)
+        RNN_TRY(read_layer(parent, model, i, arena));
+    snprintf(where, sizeof where, "%.1000s: %s", parent->source, parent->path);
+    return rnn_ckpt_check_finite(model, arena, RNN_ERR_DATA, where);
+}
+
+/* What has been read, until all of it is known to be right. */
+typedef struct staging {
+    const rnn_checkpoint *into;
+    float *params;
+    float *states; /* [n_states][n_params] */
+    rnn_ckpt_scalars scalars;
+    rnn_progress progress;
+    double *history; /* [n_rows][n_metrics] */
+    size_t n_rows;
+} staging;
+
+static rnn_status read_model(const place *group, staging *s)
+{
+    const rnn_model *model = s->into->model;
+
+    RNN_TRY(RNN_ALLOC(&s->params, rnn_model_size(model), "the parameters of a checkpoint"));
+    return read_arena(group, model, s->params);
+}
+
+static rnn_status read_state(const place *optimizer, const char *name, const rnn_model *model,
+                             float *arena)
+{
+    rnn_status st;
+    place group;
+
+    RNN_TRY(open_child(optimizer, name, H5I_GROUP, &group));
+    st = read_arena(&group, model, arena);
+    rnn_ckpt_release(group.id);
+    return st;
+}
+
+static rnn_status read_optimizer(const place *group, staging *s)
+{
+    const rnn_optimizer *optimizer = s->into->optimizer;
+    const char *needed = rnn_optimizer_type_name(rnn_optimizer_get_cfg(optimizer)->type);
+    size_t n_states = rnn_optimizer_n_states(optimizer), size = rnn_model_size(s->into->model);
+    char type[TEXT_LENGTH];
+
+    RNN_TRY(read_text(group, "type", type));
+    if (strcmp(type, needed) != 0)
+        return refuse(group, "is of type %.40s, the run needs %s", type, needed);
+    RNN_TRY(read_fields(group, rnn_ckpt_scalar_fields, rnn_ckpt_n_scalar_fields, &s->scalars));
+    RNN_TRY(check_names(group, (name_set){n_states, state_name, optimizer}));
+    RNN_TRY(rnn_alloc((void **)&s->states, n_states, size * sizeof *s->states,
+                      "the optimizer state of a checkpoint"));
+    for (size_t i = 0; i < n_states; i++)
+        RNN_TRY(read_state(group, rnn_optimizer_state_name(optimizer, i), s->into->model,
+                           s->states + i * size));
+    return RNN_OK;
+}
+
+static rnn_status read_progress(const place *group, staging *s)
+{
+    return read_fields(group, rnn_ckpt_progress_fields, rnn_ckpt_n_progress_fields, &s->progress);
+}
+
+/* The first metric decides how many rows all have. */
+static rnn_status get_n_rows(const place *dataset, staging *s, size_t metric)
+{
+    hsize_t dims[H5S_MAX_RANK];
+    int n_dims = get_shape(dataset, dims);
+
+    if (n_dims != 1 || dims[0] > dataset->n_image / sizeof *s->history)
+        return refuse(dataset, "is not one column that fits into the file");
+    if (metric > 0 && dims[0] != s->n_rows)
+        return refuse(dataset, "has %" PRIu64 " rows, the other metrics have %zu",
+                      (uint64_t)dims[0], s->n_rows);
+    s->n_rows = (size_t)dims[0];
+    return check_storage(dataset, dims[0] * sizeof *s->history);
+}
+
+static rnn_status read_metric(const place *group, staging *s, size_t i)
+{
+    rnn_status st;
+    place dataset;
+    hid_t memory = H5I_INVALID_HID;
+    size_t n_metrics = s->into->history->n_metrics;
+
+    RNN_TRY(open_child(group, s->into->history->names[i], H5I_DATASET, &dataset));
+    RNN_TRY_GOTO(st, check_type(&dataset, H5T_IEEE_F64LE, "float64"), done);
+    RNN_TRY_GOTO(st, get_n_rows(&dataset, s, i), done);
+    if (s->n_rows == 0)
+        goto done;
+    if (i == 0)
+        RNN_TRY_GOTO(st,
+                     rnn_alloc((void **)&s->history, s->n_rows, n_metrics * sizeof *s->history,
+                               "the history of a checkpoint"),
+                     done);
+    memory = rnn_ckpt_column_space(s->n_rows, n_metrics, i);
+    st = load(&dataset, H5T_NATIVE_DOUBLE, memory, s->history);
+done:
+    rnn_ckpt_release(memory);
+    rnn_ckpt_release(dataset.id);
+    return st;
+}
+
+static rnn_status read_history(const place *group, staging *s)
+{
+    const rnn_history *history = s->into->history;
+
+    RNN_TRY(check_names(group, (name_set){history->n_metrics, metric_name, history}));
+    for (size_t i = 0; i < history->n_metrics; i++)
+        RNN_TRY(read_metric(group, s, i));
+    return RNN_OK;
+}
+
+static rnn_status read_section(const place *root, const char *name, staging *s,
+                               rnn_status (*read)(const place *, staging *))
+{
+    rnn_status st;
+    place group;
+
+    RNN_TRY(open_child(root, name, H5I_GROUP, &group));
+    st = read(&group, s);
+    rnn_ckpt_release(group.id);
+    return st;
+}
+
+static rnn_status check_digest(const place *root, const staging *s)
+{
+    char written[TEXT_LENGTH], found[17];
+
+    snprintf(found, sizeof found, "%016" PRIx64,
+             rnn_digest(s->params, rnn_model_size(s->into->model) * sizeof *s->params));
+    RNN_TRY(read_text(root, "digest", written));
+    if (strcmp(written, found) != 0)
+        return refuse(root, "has the digest %.16s, but its parameters have %s", written, found);
+    return RNN_OK;
+}
+
+static void commit(const staging *s, rnn_checkpoint *into)
+{
+    size_t size = rnn_model_size(into->model);
+
+    memcpy(into->params, s->params, size * sizeof *s->params);
+    if (into->optimizer != NULL) {
+        for (size_t i = 0; i < rnn_optimizer_n_states(into->optimizer); i++)
+            memcpy(rnn_optimizer_state(into->optimizer, i), s->states + i * size,
+                   size * sizeof *s->states);
+        rnn_optimizer_set_step(into->optimizer, s->scalars.step);
+        rnn_optimizer_set_scalar(into->optimizer, s->scalars.scalar);
+    }
+    if (into->progress != NULL)
+        *into->progress = s->progress;
+    if (into->history != NULL) {
+        rnn_free(into->history->values);
+        into->history->values = s->history;
+        into->history->n_rows = s->n_rows;
+    }
+}
+
+static rnn_status read_sections(const place *root, rnn_checkpoint *into)
+{
+    rnn_status st;
+    staging s = {.into = into};
+
+    RNN_TRY_GOTO(st, read_section(root, "model", &s, read_model), done);
+    RNN_TRY_GOTO(st, check_digest(root, &s), done);
+    if (into->optimizer != NULL)
+        RNN_TRY_GOTO(st, read_section(root, "optimizer", &s, read_optimizer), done);
+    if (into->progress != NULL)
+        RNN_TRY_GOTO(st, read_section(root, "progress", &s, read_progress), done);
+    if (into->history != NULL)
+        RNN_TRY_GOTO(st, read_section(root, "history", &s, read_history), done);
+    commit(&s, into);
+    s.history = NULL; /* now of into */
+done:
+    rnn_free(s.history);
+    rnn_free(s.states);
+    rnn_free(s.params);
+    return st;
+}
+
+/* -- The whole image --------------------------------------------------------------------------- */
+
+static rnn_status read_config(const place *root, char **config)
+{
+    rnn_status st;
+    place dataset;
+    char *text = NULL;
+    hsize_t dims[H5S_MAX_RANK];
+    hid_t type = H5I_INVALID_HID;
+
+    RNN_TRY(open_child(root, "config", H5I_DATASET, &dataset));
+    type = H5Dget_type(dataset.id);
+    if (!is_fixed_text(type, root->n_image) || get_shape(&dataset, dims) != 0) {
+        st = refuse(&dataset, "is not a text of fixed length");
+        goto done;
+    }
+    RNN_TRY_GOTO(st, check_storage(&dataset, H5Tget_size(type)), done);
+    RNN_TRY_GOTO(st, RNN_ALLOC(&text, H5Tget_size(type) + 1, "the configuration of a checkpoint"),
+                 done);
+    RNN_TRY_GOTO(st, load(&dataset, type, H5S_ALL, text), done);
+    *config = text;
+    text = NULL;
+done:
+    rnn_free(text);
+    rnn_ckpt_release(type);
+    rnn_ckpt_release(dataset.id);
+    return st;
+}
+
+static rnn_status check_format(const place *root)
+{
+    char format[TEXT_LENGTH];
+    int64_t version = 0;
+
+    if (read_text(root, "format", format) != RNN_OK || strcmp(format, rnn_ckpt_format) != 0)
+        return RNN_FAIL(RNN_ERR_DATA,
+                        "%s: not an rnntrain checkpoint: its attribute format is not '%s'",
+                        root->source, rnn_ckpt_format);
+    RNN_TRY(read_integer(root, "format_version", &version));
+    if (version < 1 || version > RNN_CKPT_FORMAT_VERSION)
+        return refuse(root, "has format_version %" PRId64 ", this program reads 1 to %d", version,
+                      RNN_CKPT_FORMAT_VERSION);
+    return RNN_OK;
+}
+
+/* Opens the image, checks the format, and reads the text or the state, whichever is asked for. */
+static rnn_status read_image(const void *image, size_t n_bytes, const char *source, char **config,
+                             rnn_checkpoint *into)
+{
+    rnn_status st;
+    place root = {.source = source, .n_image = n_bytes, .path = "/"};
+    hid_t access, file;
+
+    n_reads++;
+    rnn_ckpt_tame_library();
+    access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_fapl_core(access, RNN_CKPT_IMAGE_INCREMENT, 0);
+    H5Pset_file_image(access, (void *)(uintptr_t)image, n_bytes); /* libhdf5 takes a copy */
+    file = H5Fopen("checkpoint", H5F_ACC_RDONLY, access);
+    root.id = H5Gopen2(file, "/", H5P_DEFAULT);
+    if (root.id < 0) {
+        st = RNN_FAIL(RNN_ERR_DATA, "%s: not an rnntrain checkpoint: libhdf5 cannot open it",
+                      source);
+        goto done;
+    }
+    RNN_TRY_GOTO(st, check_format(&root), done);
+    st = config != NULL ? read_config(&root, config) : read_sections(&root, into);
+done:
+    rnn_ckpt_release(root.id);
+    rnn_ckpt_release(file);
+    rnn_ckpt_release(access);
+    return st;
+}
+
+rnn_status rnn_checkpoint_image_read_config(const void *image, size_t n_bytes, const char *source,
+                                            char **config)
+{
+    *config = NULL;
+    return read_image(image, n_bytes, source, config, NULL);
+}
+
+rnn_status rnn_checkpoint_image_read(const void *image, size_t n_bytes, const char *source,
+                                     rnn_checkpoint *into)
+{
+    return read_image(image, n_bytes, source, NULL, into);
+}
+
+size_t rnn_checkpoint_image_reads(void)
+{
+    return n_reads;
+}
