@@ -228,27 +228,18 @@ static rnn_status shard_gradient(rnn_executor *e, worker *w, const rnn_batch *ba
 
 /* -- The tree -------------------------------------------------------------------------------- */
 
-/* With several threads only outside a parallel region. */
-static void add(float *into, const float *from, size_t count, int n_threads)
-{
-#pragma omp parallel for schedule(static) num_threads(n_threads) if (n_threads > 1)
-    for (size_t first = 0; first < count; first += RNN_BLOCK)
-        rnn_vector_add(into + first, from + first,
-                       count - first < RNN_BLOCK ? count - first : RNN_BLOCK);
-}
-
 static bool are_siblings(rnn_tree_node left, rnn_tree_node right)
 {
     return left.size == right.size && left.offset % (2 * left.size) == 0;
 }
 
 /* Appends a node and adds up siblings as long as there are any: a carry chain. */
-static void push(node_stack *stack, node next, size_t count, int n_threads)
+static void push(node_stack *stack, node next, size_t count)
 {
     while (stack->n_nodes > 0 && are_siblings(stack->nodes[stack->n_nodes - 1].place, next.place)) {
         node left = stack->nodes[--stack->n_nodes];
 
-        add(left.sum, next.sum, count, n_threads);
+        rnn_vector_add(left.sum, next.sum, count);
         stack->spare[stack->n_spare++] = next.sum;
         next = left;
         next.place.size *= 2;
@@ -288,9 +279,44 @@ static rnn_status worker_gradients(rnn_executor *e, worker *w, const void *argum
         e->results[shard] = (rnn_loss_sums){0};
         if (batch->n_valid[shard] > 0)
             st = shard_gradient(e, w, batch, shard, leaf.sum);
-        push(&w->tree, leaf, e->packed_size, 1);
+        push(&w->tree, leaf, e->packed_size);
         RNN_TRY(st);
     }
+    return RNN_OK;
+}
+
+/* The part of packed gradients [first, first + count) that this worker adds up, whole blocks. */
+static void own_part(const rnn_executor *e, const worker *w, size_t size, size_t *first,
+                     size_t *count)
+{
+    size_t n_blocks = (size + RNN_BLOCK - 1) / RNN_BLOCK;
+
+    rnn_shard_range(n_blocks, (size_t)(w - e->workers), (size_t)e->cfg.n_threads, first, count);
+    *first = *first * RNN_BLOCK < size ? *first * RNN_BLOCK : size;
+    *count = *count * RNN_BLOCK < size - *first ? *count * RNN_BLOCK : size - *first;
+}
+
+/*
+ * Joins the workers' nodes. Every worker goes through the same additions, on its own part of the
+ * values, so none has to wait for another in between.
+ */
+static rnn_status join_part(rnn_executor *e, worker *w, const void *argument)
+{
+    node_stack joined = {.n_nodes = 0};
+    size_t first, count;
+
+    (void)argument;
+    own_part(e, w, e->packed_size, &first, &count);
+    for (int i = 0; i < e->cfg.n_threads; i++)
+        for (size_t k = 0; k < e->workers[i].tree.n_nodes; k++) {
+            node next = e->workers[i].tree.nodes[k];
+
+            next.sum += first;
+            joined.n_spare = 0; /* all buffers stay with their workers */
+            push(&joined, next, count);
+        }
+    if (w == e->workers) /* its part begins at 0, so these are whole nodes */
+        e->joined = joined;
     return RNN_OK;
 }
 
@@ -312,12 +338,7 @@ rnn_status rnn_executor_gradients(rnn_executor *executor, const rnn_batch *batch
     rnn_executor *e = executor;
 
     RNN_TRY(for_each_worker(e, worker_gradients, batch));
-    e->joined.n_nodes = 0;
-    for (int i = 0; i < e->cfg.n_threads; i++)
-        for (size_t k = 0; k < e->workers[i].tree.n_nodes; k++) {
-            e->joined.n_spare = 0; /* all buffers stay with their workers */
-            push(&e->joined, e->workers[i].tree.nodes[k], e->packed_size, e->cfg.n_threads);
-        }
+    RNN_TRY(for_each_worker(e, join_part, NULL));
     for (size_t i = 0; i < e->joined.n_nodes; i++)
         if (e->unpacked[i] == NULL)
             RNN_TRY(RNN_ALLOC(&e->unpacked[i], rnn_model_size(e->cfg.model), "a gradient"));
@@ -354,17 +375,31 @@ rnn_status rnn_executor_begin(rnn_executor *executor, const rnn_batch *batch)
     return for_each_worker(executor, worker_begin, batch);
 }
 
-static rnn_status worker_finish(rnn_executor *e, worker *w, const void *argument)
-{
-    const size_t *stage = argument;
-
-    return w->last < w->count ? stage_backward(e, w, *stage, w->sum) : RNN_OK;
-}
-
 typedef struct finish_args {
     size_t stage;
     float *grads;
 } finish_args;
+
+static rnn_status worker_finish(rnn_executor *e, worker *w, const void *argument)
+{
+    const finish_args *args = argument;
+
+    return w->last < w->count ? stage_backward(e, w, args->stage, w->sum) : RNN_OK;
+}
+
+/* Adds the other workers' sums of a stage to the first one's, each worker its part of the values.
+ */
+static rnn_status add_part(rnn_executor *e, worker *w, const void *argument)
+{
+    size_t stage = ((const finish_args *)argument)->stage;
+    size_t first, count;
+
+    own_part(e, w, e->classes[stage]->grad_size(e->plans[stage]), &first, &count);
+    first += e->packed_offset[stage];
+    for (int i = 1; i < e->cfg.n_threads; i++)
+        rnn_vector_add(e->workers[0].sum + first, e->workers[i].sum + first, count);
+    return RNN_OK;
+}
 
 static rnn_status unpack_sum(rnn_executor *e, worker *w, const void *argument)
 {
@@ -379,13 +414,10 @@ static rnn_status unpack_sum(rnn_executor *e, worker *w, const void *argument)
 rnn_status rnn_executor_finish(rnn_executor *executor, size_t stage, float *grads)
 {
     rnn_executor *e = executor;
-    size_t first = e->packed_offset[stage];
-    size_t count = e->classes[stage]->grad_size(e->plans[stage]);
     const finish_args args = {stage, grads};
 
-    RNN_TRY(for_each_worker(e, worker_finish, &stage));
-    for (int i = 1; i < e->cfg.n_threads; i++)
-        add(e->workers[0].sum + first, e->workers[i].sum + first, count, e->cfg.n_threads);
+    RNN_TRY(for_each_worker(e, worker_finish, &args));
+    RNN_TRY(for_each_worker(e, add_part, &args));
     return for_each_worker(e, unpack_sum, &args);
 }
 
