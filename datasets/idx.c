@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,6 +36,8 @@ typedef struct input {
     const char *path;
     rnn_idx_kind kind;
     gzFile stream;
+    size_t n_content; /* bytes of content read so far */
+    bool is_cut_off;  /* zlib has seen the end of the file inside the stream */
     uint8_t header[WORD * (1 + MAX_DIMENSIONS)];
     size_t n_header; /* bytes of it that this kind has */
 } input;
@@ -68,25 +71,37 @@ static rnn_status check_stream(const input *in)
 {
     int code;
     const char *reason = gzerror(in->stream, &code);
-    long long position = gztell(in->stream);
 
+    if (in->is_cut_off) {
+        code = Z_BUF_ERROR;
+        reason = "unexpected end of file";
+    }
     switch (code) {
     case Z_OK:
     case Z_STREAM_END:
         return RNN_OK;
     case Z_ERRNO:
-        return RNN_FAIL(RNN_ERR_IO, "cannot read '%s' after %lld bytes: %s", in->path, position,
+        return RNN_FAIL(RNN_ERR_IO, "cannot read '%s' after %zu bytes: %s", in->path, in->n_content,
                         strerror(errno));
     case Z_MEM_ERROR:
         return RNN_FAIL(RNN_ERR_MEMORY, "cannot allocate the reader of '%s'", in->path);
     default:
-        return RNN_FAIL(RNN_ERR_DATA, "'%s': damaged gzip stream after %lld bytes of content: %s",
-                        in->path, position, reason);
+        return RNN_FAIL(RNN_ERR_DATA, "'%s': damaged gzip stream after %zu bytes of content: %s",
+                        in->path, in->n_content, reason);
     }
 }
 
+/* zlib 1.3.2 forgets with the next read that the stream ended too early. */
+static void note_end(input *in)
+{
+    int code;
+
+    gzerror(in->stream, &code);
+    in->is_cut_off = in->is_cut_off || code == Z_BUF_ERROR;
+}
+
 /* Reads `n_bytes`, or all there are: *n_read is smaller only at the end of the file. */
-static rnn_status read_bytes(const input *in, uint8_t *bytes, size_t n_bytes, size_t *n_read)
+static rnn_status read_bytes(input *in, uint8_t *bytes, size_t n_bytes, size_t *n_read)
 {
     *n_read = 0;
     while (*n_read < n_bytes) {
@@ -94,8 +109,10 @@ static rnn_status read_bytes(const input *in, uint8_t *bytes, size_t n_bytes, si
         unsigned chunk = left < MAX_READ ? (unsigned)left : MAX_READ;
         int got = gzread(in->stream, bytes + *n_read, chunk);
 
+        note_end(in);
         if (got <= 0)
             return check_stream(in);
+        in->n_content += (size_t)got;
         *n_read += (size_t)got;
     }
     return RNN_OK;
@@ -108,7 +125,7 @@ static uint32_t big_endian(const uint8_t *word)
     return (uint32_t)word[0] << 24 | (uint32_t)word[1] << 16 | (uint32_t)word[2] << 8 | word[3];
 }
 
-static rnn_status check_magic(const input *in, uint32_t found)
+static rnn_status check_magic(input *in, uint32_t found)
 {
     const char *type = found >> 16 == 0 ? element_types[found >> 8 & 0xFF] : NULL;
     char meaning[64] = "not an IDX file";
@@ -183,7 +200,7 @@ static rnn_status grow(uint8_t **bytes, size_t *capacity, size_t used, size_t li
 }
 
 /* Reads the values behind the header into idx->bytes. */
-static rnn_status read_values(const input *in, rnn_idx *idx)
+static rnn_status read_values(input *in, rnn_idx *idx)
 {
     size_t n_values = idx->n_bytes - in->n_header, used = in->n_header, capacity = 0, n_read;
     uint8_t extra;
