@@ -63,6 +63,7 @@ static void machine_close(machine *node)
 static void machine_open(machine *node)
 {
     *node = (machine){.mask = hwloc_bitmap_alloc()};
+    setenv("HWLOC_HIDE_ERRORS", "2", 0); /* without topology we fall back, in silence */
     if (hwloc_topology_init(&node->topology) != 0)
         node->topology = NULL;
     if (node->topology == NULL || node->mask == NULL || load_cores(node->topology) != 0 ||
