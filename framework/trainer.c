@@ -170,7 +170,10 @@ static rnn_status check_config(const trainer *t, const char *path)
     if (st == RNN_OK)
         st = rnn_config_check_resume(&then, t->run->config);
     if (st != RNN_OK)
-        st = RNN_FAIL(st, "cannot resume from %s: %s", path, rnn_error_message());
+        st = RNN_FAIL(st,
+                      "cannot resume from %s: %s (another run.output_dir, or run.resume = "
+                      "\"never\", starts anew)",
+                      path, rnn_error_message());
     rnn_config_free(&then);
     rnn_free(text);
     return st;
