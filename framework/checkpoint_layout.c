@@ -4,10 +4,10 @@
  */
 #include "framework/checkpoint_layout.h"
 
-#include <math.h>
 #include <stdio.h>
 
 #include "framework/checkpoint.h"
+#include "kernels/vector.h"
 
 const char rnn_ckpt_format[] = "rnntrain-checkpoint";
 const uint64_t rnn_ckpt_count_limit = (uint64_t)1 << 53;
@@ -148,11 +148,11 @@ rnn_status rnn_ckpt_check_finite(const rnn_model *model, const float *arena, rnn
 {
     for (size_t i = 0; i < rnn_model_n_params(model); i++) {
         const rnn_param *p = rnn_model_param(model, i);
+        size_t k = rnn_vector_find_nonfinite(arena + p->offset, p->count);
 
-        for (size_t k = 0; k < p->count; k++)
-            if (!isfinite(arena[p->offset + k]))
-                return RNN_FAIL(code, "%s/%s/%s is not finite: value %zu of %zu is %g", group,
-                                p->group, p->name, k, p->count, (double)arena[p->offset + k]);
+        if (k < p->count)
+            return RNN_FAIL(code, "%s/%s/%s is not finite: value %zu of %zu is %g", group, p->group,
+                            p->name, k, p->count, (double)arena[p->offset + k]);
     }
     return RNN_OK;
 }

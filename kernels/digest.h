@@ -10,7 +10,4 @@
 
 uint64_t rnn_digest(const void *bytes, size_t n_bytes);
 
-/* Digest of `bytes` that also depends on an earlier digest: a chain over several pieces. */
-uint64_t rnn_digest_chain(uint64_t before, const void *bytes, size_t n_bytes);
-
 #endif

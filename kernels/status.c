@@ -35,32 +35,3 @@ rnn_status rnn_error_adopt(rnn_status code, const char *text)
     snprintf(message, sizeof message, "%s", text);
     return code;
 }
-
-const char *rnn_status_name(rnn_status code)
-{
-    switch (code) {
-    case RNN_OK:
-        return "ok";
-    case RNN_ERR_USAGE:
-        return "usage";
-    case RNN_ERR_DATA:
-        return "data";
-    case RNN_ERR_NOINPUT:
-        return "missing input";
-    case RNN_ERR_UNAVAILABLE:
-        return "environment";
-    case RNN_ERR_INTERNAL:
-        return "internal";
-    case RNN_ERR_MEMORY:
-        return "memory";
-    case RNN_ERR_IO:
-        return "i/o";
-    case RNN_STOPPED:
-        return "stopped";
-    case RNN_ERR_DISAGREE:
-        return "disagreement";
-    case RNN_ERR_NONFINITE:
-        return "non-finite";
-    }
-    return "unknown";
-}

@@ -44,9 +44,6 @@ const char *rnn_error_message(void);
 /* Puts a message that another thread produced into this thread; returns `code`. */
 rnn_status rnn_error_adopt(rnn_status code, const char *message);
 
-/* Short name of a code, for example "data". */
-const char *rnn_status_name(rnn_status code);
-
 #define RNN_FAIL(code, ...) rnn_fail((code), __FILE__, __LINE__, __VA_ARGS__)
 
 /* Returns from the calling function if `expr` is not RNN_OK. */
