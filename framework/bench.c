@@ -113,7 +113,7 @@ static rnn_status make_bare(bare_model *bare, const rnn_run *run)
     for (size_t s = 0; s < rnn_model_n_stages(run->model); s++) {
         const rnn_stage *stage = rnn_model_stage(run->model, s);
 
-        if (rnn_layer_is_recurrent(stage->cfg->type))
+        if (stage->kind == RNN_STAGE_RECURRENT)
             RNN_TRY(make_layer(&bare->layers[bare->n_layers++], run, stage, bare->rows,
                                bare->n_threads));
     }
@@ -231,7 +231,7 @@ static double flop_of_step(const rnn_run *run)
     for (size_t s = 0; s < rnn_model_n_stages(run->model); s++) {
         const rnn_stage *stage = rnn_model_stage(run->model, s);
 
-        if (rnn_layer_is_recurrent(stage->cfg->type))
+        if (stage->kind == RNN_STAGE_RECURRENT)
             flop += 6.0 * (double)stage->in.seq_len * (double)run->config->train.batch_size *
                     (double)rnn_cell_gates(rnn_layer_cell(stage->cfg)) *
                     (double)stage->out.n_features *

@@ -150,12 +150,17 @@ static rnn_layer_cfg complete_layer(const rnn_model *model, size_t layer)
 {
     rnn_layer_cfg cfg = *rnn_model_layer(model, layer);
 
-    for (size_t i = 0; i < rnn_model_n_stages(model); i++) {
-        const rnn_stage *stage = rnn_model_stage(model, i);
+    const rnn_stage *stage;
+    size_t first = 0;
 
-        if (stage->layer == layer && stage->sublayer == 0)
-            cfg.input_size = cfg.in_features = (int64_t)stage->in.n_features;
-    }
+    while (rnn_model_stage(model, first)->layer < layer)
+        first++;
+    stage = rnn_model_stage(model, first);
+    cfg.input_size = cfg.in_features = (int64_t)stage->in.n_features;
+    if (cfg.num_embeddings == 0)
+        cfg.num_embeddings = (int64_t)stage->in.n_tokens;
+    if (cfg.num_classes == 0)
+        cfg.num_classes = (int64_t)stage->in.n_tokens;
     return cfg;
 }
 

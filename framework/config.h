@@ -10,34 +10,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <rnn/layer.h>
+
+#include "framework/model.h"
 #include "kernels/status.h"
 
-enum { RNN_CONFIG_MAX_LAYERS = 64, RNN_CONFIG_MAX_LIST = 16 };
-
-typedef enum rnn_layer_type {
-    RNN_LAYER_RNN,
-    RNN_LAYER_LSTM,
-    RNN_LAYER_GRU,
-    RNN_LAYER_LINEAR,
-    RNN_LAYER_SELECT
-} rnn_layer_type;
-
-typedef enum rnn_nonlinearity { RNN_NONLINEARITY_TANH, RNN_NONLINEARITY_RELU } rnn_nonlinearity;
-
-typedef enum rnn_select { RNN_SELECT_LAST } rnn_select;
-
-/* One [[layer]] table: arguments with torch.nn's names. */
-typedef struct rnn_layer_cfg {
-    rnn_layer_type type;
-    int64_t input_size;    /* rnn, lstm, gru; 0 = inferred */
-    int64_t hidden_size;   /* rnn, lstm, gru; required */
-    int64_t num_layers;    /* rnn, lstm, gru; 1 */
-    int nonlinearity;      /* rnn: rnn_nonlinearity; tanh */
-    bool bias;             /* rnn, lstm, gru, linear; true */
-    int64_t in_features;   /* linear; 0 = inferred */
-    int64_t out_features;  /* linear; required */
-    int step;              /* select: rnn_select; last */
-} rnn_layer_cfg;
+enum { RNN_CONFIG_MAX_LAYERS = RNN_MODEL_MAX_LAYERS, RNN_CONFIG_MAX_LIST = 16 };
 
 typedef struct rnn_string_list {
     char *items[RNN_CONFIG_MAX_LIST];

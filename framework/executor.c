@@ -128,7 +128,10 @@ static rnn_status create_plans(rnn_executor *e)
     for (size_t s = 0; s < e->n_stages; s++) {
         const rnn_stage *stage = rnn_model_stage(e->cfg.model, s);
 
-        e->classes[s] = rnn_stage_get_class(stage->cfg->type);
+        e->classes[s] = rnn_stage_get_class(stage->kind);
+        if (e->classes[s] == NULL)
+            return RNN_FAIL(RNN_ERR_INTERNAL, "layer %zu (%s) cannot be run", stage->layer,
+                            rnn_layer_type_name(stage->cfg->type));
         RNN_TRY(e->classes[s]->plan_create(&e->plans[s], e->cfg.model, stage, e->cfg.rows));
         e->packed_offset[s] = e->packed_size;
         e->packed_size += e->classes[s]->grad_size(e->plans[s]);

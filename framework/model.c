@@ -2,13 +2,15 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
+#include "framework/layer_args.h"
 #include "kernels/memory.h"
 #include "kernels/random.h"
 
+enum { MAX_STAGE_PARAMS = 10 }; /* five of a projected lstm, in two directions */
+
 struct rnn_model {
-    rnn_layer_cfg layers[RNN_CONFIG_MAX_LAYERS];
+    rnn_layer_cfg layers[RNN_MODEL_MAX_LAYERS];
     size_t n_layers;
     rnn_shape input;
     rnn_stage *stages;
@@ -18,47 +20,57 @@ struct rnn_model {
     size_t size;
 };
 
-static const char *const type_names[] = {
-    [RNN_LAYER_RNN] = "rnn",       [RNN_LAYER_LSTM] = "lstm",     [RNN_LAYER_GRU] = "gru",
-    [RNN_LAYER_LINEAR] = "linear", [RNN_LAYER_SELECT] = "select",
-};
-
 const char *rnn_layer_type_name(rnn_layer_type type)
 {
-    return type_names[type];
+    return rnn_layer_type_names[type];
 }
 
 bool rnn_layer_is_recurrent(rnn_layer_type type)
 {
-    return type == RNN_LAYER_RNN || type == RNN_LAYER_LSTM || type == RNN_LAYER_GRU;
+    return (RNN_LAYER_RECURRENT & RNN_LAYER_BIT(type)) != 0;
 }
 
 rnn_cell rnn_layer_cell(const rnn_layer_cfg *cfg)
 {
-    if (cfg->type == RNN_LAYER_LSTM)
+    if (cfg->type == RNN_LAYER_LSTM || cfg->type == RNN_LAYER_LSTMCELL)
         return RNN_CELL_LSTM;
-    if (cfg->type == RNN_LAYER_GRU)
+    if (cfg->type == RNN_LAYER_GRU || cfg->type == RNN_LAYER_GRUCELL)
         return RNN_CELL_GRU;
     return cfg->nonlinearity == RNN_NONLINEARITY_RELU ? RNN_CELL_RELU : RNN_CELL_TANH;
 }
 
-/* -- Building -------------------------------------------------------------------------------- */
+/* A size that is the input's if it was left out. */
+static size_t resolve(int64_t given, size_t found)
+{
+    return given != 0 ? (size_t)given : found;
+}
 
-/* Appends a parameter of rows x columns (columns 0 = a vector) to the running stage. */
-static rnn_status declare(rnn_model *model, rnn_stage *stage, const char *base, size_t rows,
-                          size_t columns, double bound)
+/* -- Parameters of a stage --------------------------------------------------------------------- */
+
+/* A parameter of rows x columns; columns 0 = a vector. */
+typedef struct tensor {
+    const char *name;
+    rnn_param_role role;
+    size_t rows, columns;
+    double bound;
+} tensor;
+
+/* Appends a parameter to the running stage. */
+static rnn_status declare(rnn_model *model, rnn_stage *stage, const tensor *t)
 {
     rnn_param *p = &model->params[model->n_params];
 
-    *p = (rnn_param){.shape = {rows, columns},
-                     .n_dims = columns > 0 ? 2 : 1,
+    *p = (rnn_param){.shape = {t->rows, t->columns},
+                     .n_dims = t->columns > 0 ? 2 : 1,
                      .offset = model->size,
-                     .init_bound = (float)bound};
-    RNN_TRY(rnn_size_multiply(&p->count, rows, columns > 0 ? columns : 1, base));
+                     .role = t->role,
+                     .init_bound = (float)t->bound};
+    RNN_TRY(rnn_size_multiply(&p->count, t->rows, t->columns > 0 ? t->columns : 1, t->name));
     if (p->count > SIZE_MAX / sizeof(float) - model->size)
         return RNN_FAIL(RNN_ERR_DATA, "layer %zu: the model does not fit in memory", stage->layer);
-    snprintf(p->group, sizeof p->group, "%zu_%s", stage->layer, type_names[stage->cfg->type]);
-    snprintf(p->name, sizeof p->name, "%s", base);
+    snprintf(p->group, sizeof p->group, "%zu_%s", stage->layer,
+             rnn_layer_type_name(stage->cfg->type));
+    snprintf(p->name, sizeof p->name, "%s", t->name);
     model->n_params++;
     model->size += p->count;
     stage->n_params++;
@@ -66,87 +78,259 @@ static rnn_status declare(rnn_model *model, rnn_stage *stage, const char *base, 
     return RNN_OK;
 }
 
-/* torch.nn.RNN, LSTM, GRU: G*H rows, both biases, all uniform within 1/sqrt(H). */
-static rnn_status declare_recurrent(rnn_model *model, rnn_stage *stage)
+/* As torch calls a tensor of a recurrent layer; those of the cells have no number. */
+static void name_tensor(const rnn_stage *stage, const char *base, size_t direction, char *name,
+                        size_t size)
 {
-    size_t n_gates = rnn_cell_gates(rnn_layer_cell(stage->cfg));
-    size_t n_hid = stage->out.n_features, rows;
-    double bound = 1.0 / sqrt((double)n_hid);
-    const struct {
-        const char *base;
-        size_t columns;
-    } tensors[] = {
-        {"weight_ih", stage->in.n_features}, {"weight_hh", n_hid}, {"bias_ih", 0}, {"bias_hh", 0}};
+    if (RNN_LAYER_CELLS & RNN_LAYER_BIT(stage->cfg->type))
+        snprintf(name, size, "%s", base);
+    else
+        snprintf(name, size, "%s_l%zu%s", base, stage->sublayer, direction > 0 ? "_reverse" : "");
+}
 
-    RNN_TRY(rnn_size_multiply(&rows, n_gates, n_hid, "hidden_size"));
-    for (size_t i = 0; i < (stage->cfg->bias ? 4u : 2u); i++) {
+/* torch.nn.RNN, LSTM, GRU: G*H rows, both biases, all uniform within 1/sqrt(H). */
+static rnn_status declare_direction(rnn_model *model, rnn_stage *stage, size_t direction)
+{
+    const rnn_layer_cfg *cfg = stage->cfg;
+    size_t n_hid = (size_t)cfg->hidden_size, n_proj = (size_t)cfg->proj_size, rows;
+    size_t n_out = n_proj > 0 ? n_proj : n_hid;
+    double bound = 1.0 / sqrt((double)n_hid);
+
+    RNN_TRY(rnn_size_multiply(&rows, rnn_cell_gates(rnn_layer_cell(cfg)), n_hid, "hidden_size"));
+    const struct {
+        bool exists;
+        tensor tensor;
+    } all[] = {
+        {true, {"weight_ih", RNN_PARAM_WEIGHT, rows, stage->in.n_features, bound}},
+        {true, {"weight_hh", RNN_PARAM_WEIGHT, rows, n_out, bound}},
+        {cfg->bias, {"bias_ih", RNN_PARAM_GATE_BIAS, rows, 0, bound}},
+        {cfg->bias, {"bias_hh", RNN_PARAM_BIAS, rows, 0, bound}},
+        {n_proj > 0, {"weight_hr", RNN_PARAM_WEIGHT, n_proj, n_hid, bound}},
+    };
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        tensor t = all[i].tensor;
         char name[32];
 
-        snprintf(name, sizeof name, "%s_l%zu", tensors[i].base, stage->sublayer);
-        RNN_TRY(declare(model, stage, name, rows, tensors[i].columns, bound));
+        name_tensor(stage, t.name, direction, name, sizeof name);
+        t.name = name;
+        if (all[i].exists)
+            RNN_TRY(declare(model, stage, &t));
     }
+    return RNN_OK;
+}
+
+static rnn_status declare_recurrent(rnn_model *model, rnn_stage *stage)
+{
+    for (size_t d = 0; d < stage->n_directions; d++)
+        RNN_TRY(declare_direction(model, stage, d));
     return RNN_OK;
 }
 
 /* torch.nn.Linear: kaiming_uniform(sqrt(5)) on the weight is uniform within 1/sqrt(fan_in) too. */
 static rnn_status declare_linear(rnn_model *model, rnn_stage *stage)
 {
-    double bound = 1.0 / sqrt((double)stage->in.n_features);
+    size_t n_in = stage->in.n_features, n_out = stage->out.n_features;
+    double bound = 1.0 / sqrt((double)n_in);
 
-    RNN_TRY(declare(model, stage, "weight", stage->out.n_features, stage->in.n_features, bound));
+    RNN_TRY(declare(model, stage, &(tensor){"weight", RNN_PARAM_WEIGHT, n_out, n_in, bound}));
     if (stage->cfg->bias)
-        RNN_TRY(declare(model, stage, "bias", stage->out.n_features, 0, bound));
+        RNN_TRY(declare(model, stage, &(tensor){"bias", RNN_PARAM_BIAS, n_out, 0, bound}));
     return RNN_OK;
 }
+
+static rnn_status declare_embedding(rnn_model *model, rnn_stage *stage)
+{
+    size_t n_rows = resolve(stage->cfg->num_embeddings, stage->in.n_tokens);
+    tensor weight = {"weight", RNN_PARAM_EMBEDDING, n_rows, stage->out.n_features, 0.0};
+
+    return declare(model, stage, &weight);
+}
+
+static rnn_status declare_layernorm(rnn_model *model, rnn_stage *stage)
+{
+    size_t n = stage->in.n_features;
+
+    if (!stage->cfg->elementwise_affine)
+        return RNN_OK;
+    RNN_TRY(declare(model, stage, &(tensor){"weight", RNN_PARAM_SCALE, n, 0, 0.0}));
+    if (stage->cfg->bias)
+        RNN_TRY(declare(model, stage, &(tensor){"bias", RNN_PARAM_BIAS, n, 0, 0.0}));
+    return RNN_OK;
+}
+
+/* -- What a layer demands of its input --------------------------------------------------------- */
+
+/* A message about a layer: "layer 2 (lstm): ...". */
+#define REFUSE(stage, format, ...)                                                                 \
+    RNN_FAIL(RNN_ERR_DATA, "layer %zu (%s): " format, (stage)->layer,                              \
+             rnn_layer_type_name((stage)->cfg->type), __VA_ARGS__)
 
 /* A size given in the configuration must be what flows in; 0 means it was left out. */
-static rnn_status check_input(const rnn_stage *stage, const char *key, int64_t given)
+static rnn_status check_features(const rnn_stage *stage, const char *key, int64_t given)
 {
     if (given != 0 && (size_t)given != stage->in.n_features)
-        return RNN_FAIL(RNN_ERR_DATA, "layer %zu (%s): %s is %lld, but its input has %zu features",
-                        stage->layer, type_names[stage->cfg->type], key, (long long)given,
-                        stage->in.n_features);
+        return REFUSE(stage, "%s is %lld, but its input has %zu features", key, (long long)given,
+                      stage->in.n_features);
     return RNN_OK;
 }
 
-static rnn_status add_stage(rnn_model *model, size_t layer, size_t sublayer, rnn_shape *flow)
+/* A table with a row for each token: `given` rows, or as many as there are tokens if that is 0. */
+static rnn_status check_tokens(const rnn_stage *stage, const char *key, int64_t given)
 {
-    const rnn_layer_cfg *cfg = &model->layers[layer];
-    rnn_stage *stage = &model->stages[model->n_stages];
+    if (given != 0 && (size_t)given < stage->in.n_tokens)
+        return REFUSE(stage, "%s is %lld, but its input has %zu different tokens", key,
+                      (long long)given, stage->in.n_tokens);
+    return RNN_OK;
+}
 
-    *stage = (rnn_stage){.cfg = cfg,
+static bool takes_tokens(rnn_layer_type type)
+{
+    return type == RNN_LAYER_EMBEDDING || type == RNN_LAYER_ONEHOT;
+}
+
+static bool takes_sequence(rnn_layer_type type)
+{
+    return rnn_layer_is_recurrent(type) || type == RNN_LAYER_SELECT;
+}
+
+static rnn_status check_kind_of_input(const rnn_stage *stage)
+{
+    rnn_layer_type type = stage->cfg->type;
+
+    if (takes_tokens(type) && stage->layer > 0)
+        return REFUSE(stage, "takes tokens, so it can only be the first layer, not layer %zu",
+                      stage->layer);
+    if (takes_tokens(type) && stage->in.n_tokens == 0)
+        return REFUSE(stage, "takes tokens, but its input has %zu features", stage->in.n_features);
+    if (!takes_tokens(type) && stage->in.n_tokens > 0)
+        return REFUSE(stage,
+                      "takes features, but its input is %zu different tokens: put a layer of type "
+                      "\"embedding\" or \"onehot\" first",
+                      stage->in.n_tokens);
+    if (takes_sequence(type) && stage->in.is_single)
+        return REFUSE(stage, "takes a sequence, but its input is a single step%s",
+                      stage->layer > 0 ? ": it cannot come after a layer of type \"select\"" : "");
+    return RNN_OK;
+}
+
+static rnn_status check_input(const rnn_stage *stage)
+{
+    const rnn_layer_cfg *cfg = stage->cfg;
+    size_t n_rows = resolve(cfg->num_embeddings, stage->in.n_tokens);
+
+    RNN_TRY(check_kind_of_input(stage));
+    RNN_TRY(check_features(stage, "input_size", cfg->input_size));
+    RNN_TRY(check_features(stage, "in_features", cfg->in_features));
+    RNN_TRY(check_tokens(stage, "num_embeddings", cfg->num_embeddings));
+    RNN_TRY(check_tokens(stage, "num_classes", cfg->num_classes));
+    if (cfg->type == RNN_LAYER_EMBEDDING && cfg->padding_idx >= (int64_t)n_rows)
+        return REFUSE(stage, "padding_idx is %lld, but must be below %zu, the number of embeddings",
+                      (long long)cfg->padding_idx, n_rows);
+    return RNN_OK;
+}
+
+/* -- Building ---------------------------------------------------------------------------------- */
+
+/* The next stage, with what flows in; its output is the same until said otherwise. */
+static rnn_stage *begin_stage(rnn_model *model, rnn_stage_kind kind, size_t layer, size_t sublayer,
+                              rnn_shape flow)
+{
+    rnn_stage *stage = &model->stages[model->n_stages++];
+
+    *stage = (rnn_stage){.kind = kind,
+                         .cfg = &model->layers[layer],
                          .layer = layer,
                          .sublayer = sublayer,
-                         .in = *flow,
-                         .out = *flow,
+                         .in = flow,
+                         .out = flow,
                          .first_param = model->n_params,
                          .offset = model->size};
-    switch (cfg->type) {
-    case RNN_LAYER_RNN:
-    case RNN_LAYER_LSTM:
-    case RNN_LAYER_GRU:
-        if (sublayer == 0)
-            RNN_TRY(check_input(stage, "input_size", cfg->input_size));
-        stage->out.n_features = (size_t)cfg->hidden_size;
+    return stage;
+}
+
+/* The sublayers of a stack, with dropout after each but the last. */
+static rnn_status add_recurrent(rnn_model *model, size_t layer, rnn_shape *flow)
+{
+    const rnn_layer_cfg *cfg = &model->layers[layer];
+    size_t n_directions = cfg->bidirectional ? 2 : 1, n_sublayers = (size_t)cfg->num_layers;
+    size_t n_out = (size_t)(cfg->proj_size > 0 ? cfg->proj_size : cfg->hidden_size);
+
+    for (size_t k = 0; k < n_sublayers; k++) {
+        rnn_stage *stage = begin_stage(model, RNN_STAGE_RECURRENT, layer, k, *flow);
+
+        if (k == 0)
+            RNN_TRY(check_input(stage));
+        stage->n_directions = n_directions;
+        stage->out.n_features = flow->n_features = n_directions * n_out;
         RNN_TRY(declare_recurrent(model, stage));
-        break;
-    case RNN_LAYER_LINEAR:
-        RNN_TRY(check_input(stage, "in_features", cfg->in_features));
-        stage->out.n_features = (size_t)cfg->out_features;
-        RNN_TRY(declare_linear(model, stage));
-        break;
-    case RNN_LAYER_SELECT:
-        stage->out.seq_len = 1;
-        break;
+        if (cfg->dropout > 0.0 && k + 1 < n_sublayers)
+            begin_stage(model, RNN_STAGE_DROPOUT, layer, k, *flow)->dropout = cfg->dropout;
     }
-    *flow = stage->out;
-    model->n_stages++;
     return RNN_OK;
 }
 
+static rnn_stage_kind kind_of(rnn_layer_type type)
+{
+    static const rnn_stage_kind kinds[RNN_LAYER_N_TYPES] = {
+        [RNN_LAYER_LINEAR] = RNN_STAGE_LINEAR,       [RNN_LAYER_SELECT] = RNN_STAGE_SELECT,
+        [RNN_LAYER_EMBEDDING] = RNN_STAGE_EMBEDDING, [RNN_LAYER_ONEHOT] = RNN_STAGE_ONEHOT,
+        [RNN_LAYER_DROPOUT] = RNN_STAGE_DROPOUT,     [RNN_LAYER_ACTIVATION] = RNN_STAGE_ACTIVATION,
+        [RNN_LAYER_LAYERNORM] = RNN_STAGE_LAYERNORM,
+    };
+
+    return kinds[type]; /* the others are recurrent, which is the first kind */
+}
+
+static rnn_status shape_stage(rnn_model *model, rnn_stage *stage)
+{
+    const rnn_layer_cfg *cfg = stage->cfg;
+
+    switch (stage->kind) {
+    case RNN_STAGE_LINEAR:
+        stage->out.n_features = (size_t)cfg->out_features;
+        return declare_linear(model, stage);
+    case RNN_STAGE_SELECT:
+        stage->out.seq_len = 1;
+        stage->out.is_single = true;
+        return RNN_OK;
+    case RNN_STAGE_EMBEDDING:
+        stage->out.n_tokens = 0;
+        stage->out.n_features = (size_t)cfg->embedding_dim;
+        return declare_embedding(model, stage);
+    case RNN_STAGE_ONEHOT:
+        stage->out.n_tokens = 0;
+        stage->out.n_features = resolve(cfg->num_classes, stage->in.n_tokens);
+        return RNN_OK;
+    case RNN_STAGE_LAYERNORM:
+        return declare_layernorm(model, stage);
+    case RNN_STAGE_DROPOUT:
+        stage->dropout = cfg->p;
+        return RNN_OK;
+    case RNN_STAGE_ACTIVATION:
+    case RNN_STAGE_RECURRENT:
+        break;
+    }
+    return RNN_OK;
+}
+
+static rnn_status add_layer(rnn_model *model, size_t layer, rnn_shape *flow)
+{
+    rnn_stage *stage;
+
+    if (rnn_layer_is_recurrent(model->layers[layer].type))
+        return add_recurrent(model, layer, flow);
+    stage = begin_stage(model, kind_of(model->layers[layer].type), layer, 0, *flow);
+    RNN_TRY(check_input(stage));
+    RNN_TRY(shape_stage(model, stage));
+    *flow = stage->out;
+    return RNN_OK;
+}
+
+/* At most: a recurrent sublayer comes with a dropout. */
 static size_t stages_of(const rnn_layer_cfg *cfg)
 {
-    return rnn_layer_is_recurrent(cfg->type) ? (size_t)cfg->num_layers : 1;
+    return 2 * (size_t)cfg->num_layers;
 }
 
 rnn_status rnn_model_create(rnn_model **out, const rnn_layer_cfg *layers, size_t n_layers,
@@ -157,21 +341,23 @@ rnn_status rnn_model_create(rnn_model **out, const rnn_layer_cfg *layers, size_t
     rnn_shape flow = input;
 
     *out = NULL;
-    if (n_layers == 0 || n_layers > RNN_CONFIG_MAX_LAYERS)
+    if (n_layers == 0 || n_layers > RNN_MODEL_MAX_LAYERS)
         return RNN_FAIL(RNN_ERR_DATA, "a model has 1 to %d layers, this one %zu",
-                        RNN_CONFIG_MAX_LAYERS, n_layers);
+                        RNN_MODEL_MAX_LAYERS, n_layers);
+    for (size_t i = 0; i < n_layers; i++)
+        RNN_TRY(rnn_layer_check(&layers[i], i));
     RNN_TRY(RNN_ALLOC(&model, 1, "the model"));
-    memcpy(model->layers, layers, n_layers * sizeof *layers);
+    for (size_t i = 0; i < n_layers; i++)
+        model->layers[i] = rnn_layer_normalize(&layers[i]);
     model->n_layers = n_layers;
     model->input = input;
     for (size_t i = 0; i < n_layers; i++)
-        model->max_stages += stages_of(&layers[i]);
-    model->max_params = 4 * model->max_stages;
+        model->max_stages += stages_of(&model->layers[i]);
+    model->max_params = MAX_STAGE_PARAMS * model->max_stages;
     RNN_TRY_GOTO(st, RNN_ALLOC(&model->stages, model->max_stages, "the model's stages"), failed);
     RNN_TRY_GOTO(st, RNN_ALLOC(&model->params, model->max_params, "the model's names"), failed);
     for (size_t i = 0; i < n_layers; i++)
-        for (size_t k = 0; k < stages_of(&layers[i]); k++)
-            RNN_TRY_GOTO(st, add_stage(model, i, k, &flow), failed);
+        RNN_TRY_GOTO(st, add_layer(model, i, &flow), failed);
     if (model->size == 0) {
         st = RNN_FAIL(RNN_ERR_DATA, "the model has no parameters to train");
         goto failed;

@@ -1,9 +1,10 @@
 /*
  * A model: a sequence of stages over one flat parameter arena.
  *
- * A [[layer]] table becomes one stage, or num_layers stages for a stacked recurrent layer, so that
- * a stage is the unit of forward, backward and of a gradient bucket. Parameters have state_dict
- * names and torch shapes and lie in the arena in torch's order; a stage's are contiguous.
+ * A [[layer]] becomes one stage; a stacked recurrent layer becomes one for each of its sublayers,
+ * both directions in it, and one for the dropout between each two. So a stage is the unit of
+ * forward, backward and of a gradient bucket. Parameters have state_dict names and torch shapes and
+ * lie in the arena in torch's order; a stage's are contiguous.
  */
 #ifndef RNN_FRAMEWORK_MODEL_H
 #define RNN_FRAMEWORK_MODEL_H
@@ -12,30 +13,62 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "framework/config.h"
+#include <rnn/layer.h>
+
 #include "kernels/cell.h"
 #include "kernels/status.h"
+
+enum { RNN_MODEL_MAX_LAYERS = 64 };
+
+/* What a parameter does, which decides how it starts. */
+typedef enum rnn_param_role {
+    RNN_PARAM_WEIGHT, /* a matrix */
+    RNN_PARAM_BIAS,
+    RNN_PARAM_GATE_BIAS, /* bias_ih of a recurrent stage */
+    RNN_PARAM_EMBEDDING, /* a row for each token */
+    RNN_PARAM_SCALE      /* factors of a layernorm */
+} rnn_param_role;
 
 /* A named view into the arena. */
 typedef struct rnn_param {
     char group[32]; /* "0_lstm": index and type of the [[layer]] */
-    char name[32];  /* "weight_ih_l0" */
+    char name[32];  /* "weight_ih_l0", "bias_hh_l11_reverse" */
     size_t shape[2];
     int n_dims;
     size_t offset, count; /* floats */
-    float init_bound;     /* initial values are uniform in [-bound, bound) */
+    rnn_param_role role;
+    float init_bound; /* torch's default: uniform in [-bound, bound); 0 if that is another one */
 } rnn_param;
 
-/* What flows between stages: [seq_len][rows][n_features]; seq_len is 1 after select. */
+/* What flows between stages: [seq_len][rows][n_features]. */
 typedef struct rnn_shape {
-    size_t seq_len, n_features;
+    size_t seq_len;    /* steps of the longest sequence; 1 where is_single */
+    size_t n_features; /* of a step; 1 where a step is a token */
+    size_t n_tokens;   /* > 0: a step is a token's number, below this */
+    bool is_single;    /* no sequence: one step is all there is, as after select */
 } rnn_shape;
+
+typedef enum rnn_stage_kind {
+    RNN_STAGE_RECURRENT, /* a sublayer of rnn, lstm, gru; a cell */
+    RNN_STAGE_LINEAR,
+    RNN_STAGE_SELECT,
+    RNN_STAGE_DROPOUT, /* a layer, or between two sublayers */
+    RNN_STAGE_EMBEDDING,
+    RNN_STAGE_ONEHOT,
+    RNN_STAGE_ACTIVATION,
+    RNN_STAGE_LAYERNORM
+} rnn_stage_kind;
+
+enum { RNN_STAGE_N_KINDS = RNN_STAGE_LAYERNORM + 1 };
 
 /* One stage; `cfg` points into the model. */
 typedef struct rnn_stage {
+    rnn_stage_kind kind;
     const rnn_layer_cfg *cfg;
-    size_t layer;    /* index of its [[layer]] */
-    size_t sublayer; /* k of a stacked recurrent layer, else 0 */
+    size_t layer;        /* index of its [[layer]] */
+    size_t sublayer;     /* k of a stacked recurrent layer, and of the dropout after it; else 0 */
+    size_t n_directions; /* recurrent: 1 or 2 */
+    double dropout;      /* dropout: the probability that a value is dropped */
     rnn_shape in, out;
     size_t first_param, n_params; /* range in the model's params */
     size_t offset, count;         /* range in the arena, floats */
@@ -45,7 +78,8 @@ typedef struct rnn_model rnn_model;
 
 /*
  * Builds the model for inputs of the given shape; infers and checks sizes. RNN_ERR_DATA names the
- * layer and both sizes. The layer settings are copied.
+ * layer, what it needs and what it was given. The layer settings are copied; arguments that a type
+ * does not have are torch.nn's defaults in the copy, whatever they were.
  */
 rnn_status rnn_model_create(rnn_model **out, const rnn_layer_cfg *layers, size_t n_layers,
                             rnn_shape input);
@@ -66,7 +100,7 @@ const rnn_param *rnn_model_param(const rnn_model *model, size_t i);
 size_t rnn_model_n_layers(const rnn_model *model);
 const rnn_layer_cfg *rnn_model_layer(const rnn_model *model, size_t i);
 
-/* Whether a type is one of the recurrent ones, and the cell of such a layer. */
+/* Whether a type is one of the recurrent ones, cells included, and the cell of such a layer. */
 bool rnn_layer_is_recurrent(rnn_layer_type type);
 rnn_cell rnn_layer_cell(const rnn_layer_cfg *cfg);
 

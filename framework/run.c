@@ -110,7 +110,7 @@ static rnn_status check_output(const rnn_run *run)
 static rnn_status create_model(rnn_run *run)
 {
     const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
-    const rnn_shape input = {info->seq_len, info->n_features};
+    const rnn_shape input = {.seq_len = info->seq_len, .n_features = info->n_features};
 
     RNN_TRY(rnn_model_create(&run->model, run->config->layer, run->config->n_layers, input));
     RNN_TRY(check_output(run));

@@ -1,16 +1,12 @@
 #include "framework/stage.h"
 
-const rnn_stage_class *rnn_stage_get_class(rnn_layer_type type)
+const rnn_stage_class *rnn_stage_get_class(rnn_stage_kind kind)
 {
-    switch (type) {
-    case RNN_LAYER_RNN:
-    case RNN_LAYER_LSTM:
-    case RNN_LAYER_GRU:
-        break;
-    case RNN_LAYER_LINEAR:
-        return &rnn_stage_linear;
-    case RNN_LAYER_SELECT:
-        return &rnn_stage_select;
-    }
-    return &rnn_stage_recurrent;
+    static const rnn_stage_class *const classes[RNN_STAGE_N_KINDS] = {
+        [RNN_STAGE_RECURRENT] = &rnn_stage_recurrent,
+        [RNN_STAGE_LINEAR] = &rnn_stage_linear,
+        [RNN_STAGE_SELECT] = &rnn_stage_select,
+    };
+
+    return classes[kind];
 }

@@ -1,5 +1,5 @@
 /*
- * How the executor runs a stage of the model: one table of functions per kind of layer, so that a
+ * How the executor runs a stage of the model: one table of functions per kind of stage, so that a
  * new kind is one new file and one line in rnn_stage_get_class.
  *
  * A plan is what threads share for one slice shape (primitives, packed weights). A worker is one
@@ -43,6 +43,7 @@ typedef struct rnn_stage_class {
 
 extern const rnn_stage_class rnn_stage_recurrent, rnn_stage_linear, rnn_stage_select;
 
-const rnn_stage_class *rnn_stage_get_class(rnn_layer_type type);
+/* NULL if there is none for the kind. */
+const rnn_stage_class *rnn_stage_get_class(rnn_stage_kind kind);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Errors: a status code and one sentence. The code is also the program's exit status.
+ * Making errors: rnn/status.h has the codes, which are also the program's exit statuses.
  *
  * The place that notices a fault writes the message with RNN_FAIL: what was tried, on what,
  * what was expected and what was found. Callers pass the status on unchanged. The message is
@@ -8,24 +8,11 @@
 #ifndef RNN_KERNELS_STATUS_H
 #define RNN_KERNELS_STATUS_H
 
+#include <rnn/status.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* Values are the exit statuses of the program (sysexits.h where it has one). */
-typedef enum rnn_status {
-    RNN_OK = 0,
-    RNN_ERR_USAGE = 64,       /* command line */
-    RNN_ERR_DATA = 65,        /* content of a configuration, dataset or checkpoint */
-    RNN_ERR_NOINPUT = 66,     /* an input does not exist or cannot be opened */
-    RNN_ERR_UNAVAILABLE = 69, /* the environment is unusable: MPI, CPU, libraries */
-    RNN_ERR_INTERNAL = 70,    /* a fault of ours */
-    RNN_ERR_MEMORY = 71,
-    RNN_ERR_IO = 74,
-    RNN_STOPPED = 75,      /* ended early on request; resumable */
-    RNN_ERR_DISAGREE = 76, /* ranks have different programs, configurations or data */
-    RNN_ERR_NONFINITE = 77 /* a loss or a parameter is not finite */
-} rnn_status;
 
 /* Lets the compiler check a function's arguments against its printf format. */
 #if defined(__GNUC__)
@@ -37,9 +24,6 @@ typedef enum rnn_status {
 /* Stores the message of this thread (printf form, at most 1023 bytes) and returns `code`. */
 rnn_status rnn_fail(rnn_status code, const char *file, int line, const char *format, ...)
     RNN_PRINTF_FORMAT(4, 5);
-
-/* The message of the last failure in this thread; "" if there was none. Lent. */
-const char *rnn_error_message(void);
 
 /* Puts a message that another thread produced into this thread; returns `code`. */
 rnn_status rnn_error_adopt(rnn_status code, const char *message);

@@ -54,7 +54,9 @@ static void create_run(run *r, const rnn_layer_cfg *layers, size_t n_layers,
     cfg.amsgrad = type == RNN_OPTIMIZER_ADAM;
     cfg.centered = type == RNN_OPTIMIZER_RMSPROP;
     cfg.momentum = type == RNN_OPTIMIZER_SGD || type == RNN_OPTIMIZER_RMSPROP ? 0.9 : 0.0;
-    assert_int_equal(rnn_model_create(&r->model, layers, n_layers, (rnn_shape){4, 3}), RNN_OK);
+    assert_int_equal(
+        rnn_model_create(&r->model, layers, n_layers, (rnn_shape){.seq_len = 4, .n_features = 3}),
+        RNN_OK);
     assert_int_equal(rnn_optimizer_create(&r->optimizer, &cfg, rnn_model_size(r->model)), RNN_OK);
     assert_int_equal(RNN_ALLOC(&r->params, rnn_model_size(r->model), "parameters"), RNN_OK);
     r->checkpoint = (rnn_checkpoint){.model = r->model,

@@ -92,7 +92,9 @@ static void start(run *r, hid_t file, const classifier_case *c, size_t n_shards,
                .N = golden_size(group, "N"),
                .I = golden_size(group, "input_size"),
                .n_shards = n_shards};
-    assert_int_equal(rnn_model_create(&r->model, layers, 3, (rnn_shape){r->T, r->I}), RNN_OK);
+    assert_int_equal(
+        rnn_model_create(&r->model, layers, 3, (rnn_shape){.seq_len = r->T, .n_features = r->I}),
+        RNN_OK);
     r->params = calloc(rnn_model_size(r->model), sizeof(float));
     r->xs = golden_floats(group, "x");
     r->ys = golden_read(group, "y", H5T_NATIVE_INT32, NULL);
