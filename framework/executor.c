@@ -197,6 +197,8 @@ void rnn_executor_load(rnn_executor *executor, const float *params)
 
 /* -- One shard ------------------------------------------------------------------------------- */
 
+static const rnn_cross_entropy_args loss_args = {.ignore_index = -100, .label_smoothing = 0.0};
+
 /* Forward and loss; with_gradient leaves the scores' gradient for the backward pass. */
 static rnn_status shard_forward(rnn_executor *e, worker *w, const rnn_batch *batch, size_t shard,
                                 bool with_gradient)
@@ -209,8 +211,8 @@ static rnn_status shard_forward(rnn_executor *e, worker *w, const rnn_batch *bat
         x = w->values[s + 1];
     }
     e->results[shard] = rnn_loss_cross_entropy(
-        batch->rows, rnn_model_output(e->cfg.model).n_features, x,
-        batch->label + shard * batch->rows, with_gradient ? w->gradients[e->n_stages] : NULL);
+        &loss_args, batch->rows, rnn_model_output(e->cfg.model).n_features, x,
+        batch->label + shard * batch->rows, with_gradient ? w->gradients[e->n_stages] : NULL, NULL);
     return RNN_OK;
 }
 

@@ -248,7 +248,7 @@ static void gradients_are_the_slopes_of_the_loss(void **state)
 
 static void gradients_and_evaluate_agree_on_the_loss(void **state)
 {
-    rnn_loss_sums results[N_SHARDS] = {{0.0, 0}};
+    rnn_loss_sums results[N_SHARDS] = {{0}};
     hand_made_batch batch;
     rnn_executor *executor;
     uint64_t n_correct = 0;

@@ -228,6 +228,7 @@ static double hello_gradients(rnn_recurrent *layer, rnn_recurrent_task *task, co
 {
     float scores[STEPS * H], dscores[STEPS * H];
     float *packed = calloc(rnn_recurrent_grad_size(layer), sizeof(float));
+    const rnn_cross_entropy_args plain = {.ignore_index = -100};
     rnn_loss_sums sums;
 
     rnn_recurrent_pack(layer,
@@ -235,7 +236,7 @@ static double hello_gradients(rnn_recurrent *layer, rnn_recurrent_task *task, co
                                                params + places[2], params + places[3]},
                        0, 1);
     assert_int_equal(rnn_recurrent_forward(task, x, NULL, NULL, scores), RNN_OK);
-    sums = rnn_loss_cross_entropy(STEPS, H, scores, label, dscores);
+    sums = rnn_loss_cross_entropy(&plain, STEPS, H, scores, label, dscores, NULL);
     assert_int_equal(rnn_recurrent_backward(task, dscores, NULL, NULL, NULL, packed), RNN_OK);
     rnn_recurrent_unpack(layer, packed,
                          &(rnn_recurrent_grads){grads + places[0], grads + places[1],
