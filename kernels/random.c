@@ -1,5 +1,7 @@
 #include "kernels/random.h"
 
+#include <math.h>
+
 #include <Random123/philox.h>
 
 uint64_t rnn_random_bits(uint64_t seed, rnn_random_purpose purpose, uint32_t when, uint64_t which)
@@ -30,4 +32,22 @@ void rnn_random_uniform(float *values, size_t count, float low, float high, uint
 
         values[i] = low + (high - low) * unit;
     }
+}
+
+/* z = sqrt(-2 log u) cos(2 pi v) of two uniform numbers, each 32 bits and in the middle of its
+   cell: u is never 0. Box and Muller's second number, with sin, is left: one number per index. */
+static double normal(uint64_t bits)
+{
+    const double two_pi = 6.283185307179586;
+    double u = ((double)(bits >> 32) + 0.5) * 0x1p-32;
+    double v = ((double)(uint32_t)bits + 0.5) * 0x1p-32;
+
+    return sqrt(-2.0 * log(u)) * cos(two_pi * v);
+}
+
+void rnn_random_normal(float *values, size_t count, double mean, double std, uint64_t seed,
+                       rnn_random_purpose purpose, uint32_t when, uint64_t first)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)(mean + std * normal(rnn_random_bits(seed, purpose, when, first + i)));
 }

@@ -28,4 +28,11 @@ uint64_t rnn_random_below(uint64_t n, uint64_t seed, rnn_random_purpose purpose,
 void rnn_random_uniform(float *values, size_t count, float low, float high, uint64_t seed,
                         rnn_random_purpose purpose, uint32_t when, uint64_t first);
 
+/*
+ * The same with normal numbers (Box and Muller, 1958), never farther than 6.8 * std from the mean.
+ * Rounded from double: that another C library's log and cos give another float is unlikely.
+ */
+void rnn_random_normal(float *values, size_t count, double mean, double std, uint64_t seed,
+                       rnn_random_purpose purpose, uint32_t when, uint64_t first);
+
 #endif

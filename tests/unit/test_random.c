@@ -1,6 +1,7 @@
 /*
  * Random numbers: the published answers of Philox4x32-10, and what the program relies on.
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -128,6 +129,67 @@ static void below_one_is_zero(void **state)
         assert_true(rnn_random_below(1, 9, RNN_RANDOM_SPLIT, 0, i) == 0);
 }
 
+static void normal_numbers_do_not_depend_on_the_cut(void **state)
+{
+    enum { COUNT = 100, CUT = 37 };
+    float whole[COUNT], parts[COUNT];
+
+    (void)state;
+    rnn_random_normal(whole, COUNT, 1.0, 2.0, 5, RNN_RANDOM_INIT, 0, 1000);
+    rnn_random_normal(parts + CUT, COUNT - CUT, 1.0, 2.0, 5, RNN_RANDOM_INIT, 0, 1000 + CUT);
+    rnn_random_normal(parts, CUT, 1.0, 2.0, 5, RNN_RANDOM_INIT, 0, 1000);
+    assert_memory_equal(whole, parts, sizeof whole);
+}
+
+/* Part of the normal distribution below x, times COUNT draws; five standard deviations around. */
+static void assert_part_below(const float *values, size_t count, double x)
+{
+    double expected = 0.5 * erfc(-x / sqrt(2.0)), found = 0.0;
+
+    for (size_t i = 0; i < count; i++)
+        found += (double)values[i] < x;
+    found /= (double)count;
+    if (!(fabs(found - expected) <= 5.0 * sqrt(expected * (1.0 - expected) / (double)count)))
+        fail_msg("%.5f are below %g, expected %.5f", found, x, expected);
+}
+
+static void normal_numbers_are_distributed_normally(void **state)
+{
+    enum { COUNT = 100000 };
+    static float values[COUNT];
+
+    (void)state;
+    rnn_random_normal(values, COUNT, 0.0, 1.0, 1, RNN_RANDOM_INIT, 0, 0);
+    for (double x = -3.5; x <= 3.5; x += 0.25)
+        assert_part_below(values, COUNT, x);
+}
+
+static void normal_numbers_are_scaled_then_shifted(void **state)
+{
+    enum { COUNT = 100 };
+    float unit[COUNT], values[COUNT];
+
+    (void)state;
+    rnn_random_normal(unit, COUNT, 0.0, 1.0, 1, RNN_RANDOM_INIT, 0, 0);
+    rnn_random_normal(values, COUNT, 5.0, 0.5, 1, RNN_RANDOM_INIT, 0, 0);
+    for (int i = 0; i < COUNT; i++)
+        assert_true(fabs((double)values[i] - (5.0 + 0.5 * (double)unit[i])) <= 1e-6);
+}
+
+/* Neighbours are products of independent numbers: mean 0, deviation 1 / sqrt(COUNT). */
+static void neighbouring_normal_numbers_are_not_correlated(void **state)
+{
+    enum { COUNT = 100000 };
+    static float values[COUNT];
+    double sum = 0.0;
+
+    (void)state;
+    rnn_random_normal(values, COUNT, 0.0, 1.0, 2, RNN_RANDOM_INIT, 0, 0);
+    for (int i = 1; i < COUNT; i++)
+        sum += (double)values[i] * (double)values[i - 1];
+    assert_true(fabs(sum / COUNT) <= 5.0 / sqrt((double)COUNT));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +200,10 @@ int main(void)
         cmocka_unit_test(below_gives_every_value_equally_often),
         cmocka_unit_test(below_is_even_for_a_huge_range_too),
         cmocka_unit_test(below_one_is_zero),
+        cmocka_unit_test(normal_numbers_do_not_depend_on_the_cut),
+        cmocka_unit_test(normal_numbers_are_distributed_normally),
+        cmocka_unit_test(normal_numbers_are_scaled_then_shifted),
+        cmocka_unit_test(neighbouring_normal_numbers_are_not_correlated),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
