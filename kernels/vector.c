@@ -4,12 +4,10 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "kernels/lanes.h"
 #include "kernels/target.h"
 
-enum {
-    LANES = 16,             /* running sums per block: enough to hide the latency of an addition */
-    BLOCKS_PER_ROUND = 1024 /* bounds the array of block sums, so that nothing is allocated */
-};
+enum { BLOCKS_PER_ROUND = 1024 }; /* bounds the array of block sums, so nothing is allocated */
 
 RNN_TARGET_CLONES
 void rnn_vector_add(float *into, const float *from, size_t count)
@@ -29,25 +27,20 @@ void rnn_vector_add_to(float *sum, const float *a, const float *b, size_t count)
 
 /* -- Sum of squares -------------------------------------------------------------------------- */
 
-/* The value at i goes to lane i % LANES, and the lanes are added in pairs: one order for all. */
 RNN_TARGET_CLONES
 static double block_square_sum(const float *values, size_t count)
 {
-    double lanes[LANES] = {0};
-    size_t whole = count - count % LANES;
+    double lanes[RNN_LANES] = {0};
+    size_t whole = count - count % RNN_LANES;
 
-    for (size_t i = 0; i < whole; i += LANES) {
+    for (size_t i = 0; i < whole; i += RNN_LANES) {
 #pragma omp simd
-        for (size_t k = 0; k < LANES; k++)
+        for (size_t k = 0; k < RNN_LANES; k++)
             lanes[k] += (double)values[i + k] * (double)values[i + k];
     }
     for (size_t k = 0; k < count - whole; k++)
         lanes[k] += (double)values[whole + k] * (double)values[whole + k];
-    for (size_t half = LANES / 2; half > 0; half /= 2) {
-        for (size_t k = 0; k < half; k++)
-            lanes[k] += lanes[k + half];
-    }
-    return lanes[0];
+    return rnn_lanes_total(lanes);
 }
 
 static size_t smaller(size_t a, size_t b)
