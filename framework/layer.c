@@ -1,8 +1,11 @@
 #include "framework/layer_args.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "framework/init.h"
 
 /* -- The table --------------------------------------------------------------------------------- */
 
@@ -116,7 +119,6 @@ rnn_layer_cfg rnn_layer_normalize(const rnn_layer_cfg *cfg)
 
 /* -- Checks ------------------------------------------------------------------------------------ */
 
-/* A negation, so that NAN fails. */
 static bool is_in_range(const rnn_layer_arg *arg, double value)
 {
     return value >= arg->min && (arg->below_max ? value < arg->max : value <= arg->max);
@@ -133,41 +135,66 @@ static void print_bounds(const rnn_layer_arg *arg, char *text, size_t size)
 }
 
 static rnn_status refuse(const rnn_layer_cfg *cfg, size_t layer, const rnn_layer_arg *arg,
-                         double found)
+                         const char *found)
 {
     char bounds[64];
 
     print_bounds(arg, bounds, sizeof bounds);
-    return RNN_FAIL(RNN_ERR_DATA, "layer %zu (%s): %s: expected %s (%s), found %.17g", layer,
+    return RNN_FAIL(RNN_ERR_DATA, "layer %zu (%s): %s: expected %s (%s), found %s", layer,
                     rnn_layer_type_names[cfg->type], arg->name,
                     arg->kind == RNN_ARG_INTEGER ? "an integer" : "a number", bounds, found);
+}
+
+static rnn_status check_integer(const rnn_layer_cfg *cfg, size_t layer, const rnn_layer_arg *arg,
+                                int64_t value)
+{
+    char found[32];
+
+    if (is_in_range(arg, (double)value))
+        return RNN_OK;
+    snprintf(found, sizeof found, "%" PRId64, value);
+    return refuse(cfg, layer, arg, found);
+}
+
+static rnn_status check_number(const rnn_layer_cfg *cfg, size_t layer, const rnn_layer_arg *arg,
+                               double value)
+{
+    char found[32];
+
+    if (isfinite(value) && is_in_range(arg, value))
+        return RNN_OK;
+    snprintf(found, sizeof found, "%g", value);
+    return refuse(cfg, layer, arg, found);
+}
+
+static rnn_status check_choice(const rnn_layer_cfg *cfg, size_t layer, const rnn_layer_arg *arg,
+                               int value)
+{
+    int n_choices = 0;
+
+    while (arg->choices[n_choices] != NULL)
+        n_choices++;
+    if (value >= 0 && value < n_choices)
+        return RNN_OK;
+    return RNN_FAIL(RNN_ERR_DATA, "layer %zu (%s): %s: expected 0..%d, found %d", layer,
+                    rnn_layer_type_names[cfg->type], arg->name, n_choices - 1, value);
 }
 
 static rnn_status check_arg(const rnn_layer_cfg *cfg, size_t layer, const rnn_layer_arg *arg)
 {
     const void *field = (const char *)cfg + arg->offset;
-    double number;
-    int choice, n_choices = 0;
 
     switch (arg->kind) {
-    case RNN_ARG_FLAG:
-        return RNN_OK;
-    case RNN_ARG_CHOICE:
-        choice = *(const int *)field;
-        while (arg->choices[n_choices] != NULL)
-            n_choices++;
-        if (choice < 0 || choice >= n_choices)
-            return RNN_FAIL(RNN_ERR_DATA, "layer %zu (%s): %s: expected 0..%d, found %d", layer,
-                            rnn_layer_type_names[cfg->type], arg->name, n_choices - 1, choice);
-        return RNN_OK;
     case RNN_ARG_INTEGER:
-        number = (double)*(const int64_t *)field;
-        break;
-    default:
-        number = *(const double *)field;
+        return check_integer(cfg, layer, arg, *(const int64_t *)field);
+    case RNN_ARG_NUMBER:
+        return check_number(cfg, layer, arg, *(const double *)field);
+    case RNN_ARG_CHOICE:
+        return check_choice(cfg, layer, arg, *(const int *)field);
+    case RNN_ARG_FLAG:
         break;
     }
-    return isfinite(number) && is_in_range(arg, number) ? RNN_OK : refuse(cfg, layer, arg, number);
+    return RNN_OK;
 }
 
 static rnn_status check_combination(const rnn_layer_cfg *cfg, size_t layer)
@@ -193,5 +220,6 @@ rnn_status rnn_layer_check(const rnn_layer_cfg *cfg, size_t layer)
     for (size_t i = 0; i < rnn_layer_n_args; i++)
         if (rnn_layer_arg_applies(&rnn_layer_args[i], cfg->type))
             RNN_TRY(check_arg(cfg, layer, &rnn_layer_args[i]));
-    return check_combination(cfg, layer);
+    RNN_TRY(check_combination(cfg, layer));
+    return rnn_init_check(cfg, layer);
 }

@@ -5,7 +5,6 @@
 
 #include "framework/layer_args.h"
 #include "kernels/memory.h"
-#include "kernels/random.h"
 
 enum { MAX_STAGE_PARAMS = 10 }; /* five of a projected lstm, in two directions */
 
@@ -424,14 +423,4 @@ size_t rnn_model_n_layers(const rnn_model *model)
 const rnn_layer_cfg *rnn_model_layer(const rnn_model *model, size_t i)
 {
     return &model->layers[i];
-}
-
-void rnn_model_init(const rnn_model *model, uint64_t seed, float *params)
-{
-    for (size_t i = 0; i < model->n_params; i++) {
-        const rnn_param *p = &model->params[i];
-
-        rnn_random_uniform(params + p->offset, p->count, -p->init_bound, p->init_bound, seed,
-                           RNN_RANDOM_INIT, 0, p->offset);
-    }
 }

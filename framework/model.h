@@ -107,7 +107,11 @@ rnn_cell rnn_layer_cell(const rnn_layer_cfg *cfg);
 /* "lstm", ... */
 const char *rnn_layer_type_name(rnn_layer_type type);
 
-/* torch's default initial values into params [size], a function of the seed and the index. */
-void rnn_model_init(const rnn_model *model, uint64_t seed, float *params);
+/*
+ * Initial values into params [size]: what the layers' init and init_bias say, torch's defaults
+ * without; a function of the seed and the index. The row of an embedding's padding_idx is 0 in any
+ * case. Can fail only where init is orthogonal, with RNN_ERR_MEMORY.
+ */
+rnn_status rnn_model_init(const rnn_model *model, uint64_t seed, float *params);
 
 #endif

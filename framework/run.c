@@ -116,8 +116,7 @@ static rnn_status create_model(rnn_run *run)
     RNN_TRY(check_output(run));
     RNN_TRY(RNN_ALLOC(&run->params, rnn_model_size(run->model), "parameters"));
     RNN_TRY(RNN_ALLOC(&run->grads, rnn_model_size(run->model), "gradients"));
-    rnn_model_init(run->model, (uint64_t)run->config->run.seed, run->params);
-    return RNN_OK;
+    return rnn_model_init(run->model, (uint64_t)run->config->run.seed, run->params);
 }
 
 static rnn_status create_optimizer(rnn_run *run)

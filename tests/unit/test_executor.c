@@ -76,7 +76,7 @@ static void make(fixture *f, const named_model *named, size_t n_samples)
     f->params = calloc(f->size, sizeof(float));
     f->x = calloc(n_values, sizeof(float));
     f->label = calloc(n_samples, sizeof *f->label);
-    rnn_model_init(f->model, SEED, f->params);
+    assert_int_equal(rnn_model_init(f->model, SEED, f->params), RNN_OK);
     rnn_random_uniform(f->x, n_values, -1.5f, 1.5f, SEED, RNN_RANDOM_SPLIT, 0, 0);
     for (size_t i = 0; i < n_samples; i++)
         f->label[i] = (int32_t)rnn_random_below(CLASSES, SEED, RNN_RANDOM_SPLIT, 1, i);

@@ -1,5 +1,5 @@
 /*
- * The model: which parameters it has, where they lie, how they start, and what it refuses.
+ * The model: which parameters it has, where they lie, and what it refuses.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -12,7 +12,6 @@
 #include <cmocka.h>
 
 #include "framework/model.h"
-#include "kernels/random.h"
 
 #define RECURRENT(kind, hidden, layers)                                                            \
     {                                                                                              \
@@ -31,6 +30,8 @@
 static const rnn_layer_cfg mnist[] = {RECURRENT(RNN_LAYER_LSTM, 100, 2), SELECT, LINEAR(10)};
 static const rnn_shape mnist_input = {.seq_len = 28, .n_features = 28};
 
+static const rnn_shape tokens = {.seq_len = 5, .n_features = 1, .n_tokens = 9};
+
 static rnn_model *make(const rnn_layer_cfg *layers, size_t n_layers, rnn_shape input)
 {
     rnn_model *model;
@@ -40,25 +41,19 @@ static rnn_model *make(const rnn_layer_cfg *layers, size_t n_layers, rnn_shape i
     return model;
 }
 
-static void parameters_have_torchs_names_shapes_and_order(void **state)
+/* A parameter that a model must have; columns 0 = a vector. */
+typedef struct expectation {
+    const char *group, *name;
+    size_t rows, columns;
+} expectation;
+
+/* Exactly these, in this order and one after another in the arena. */
+static void assert_params(const rnn_model *model, const expectation *expected, size_t n)
 {
-    static const struct {
-        const char *group, *name;
-        size_t rows, columns; /* columns 0 = a vector */
-    } expected[] = {
-        {"0_lstm", "weight_ih_l0", 400, 28},  {"0_lstm", "weight_hh_l0", 400, 100},
-        {"0_lstm", "bias_ih_l0", 400, 0},     {"0_lstm", "bias_hh_l0", 400, 0},
-        {"0_lstm", "weight_ih_l1", 400, 100}, {"0_lstm", "weight_hh_l1", 400, 100},
-        {"0_lstm", "bias_ih_l1", 400, 0},     {"0_lstm", "bias_hh_l1", 400, 0},
-        {"2_linear", "weight", 10, 100},      {"2_linear", "bias", 10, 0},
-    };
-    rnn_model *model = make(mnist, 3, mnist_input);
     size_t offset = 0;
 
-    (void)state;
-    assert_int_equal(rnn_model_size(model), 133810);
-    assert_int_equal(rnn_model_n_params(model), sizeof expected / sizeof *expected);
-    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+    assert_int_equal(rnn_model_n_params(model), n);
+    for (size_t i = 0; i < n; i++) {
         const rnn_param *p = rnn_model_param(model, i);
 
         assert_string_equal(p->group, expected[i].group);
@@ -72,8 +67,187 @@ static void parameters_have_torchs_names_shapes_and_order(void **state)
         offset += p->count;
     }
     assert_int_equal(offset, rnn_model_size(model));
+}
+
+static void parameters_have_torchs_names_shapes_and_order(void **state)
+{
+    static const expectation expected[] = {
+        {"0_lstm", "weight_ih_l0", 400, 28},  {"0_lstm", "weight_hh_l0", 400, 100},
+        {"0_lstm", "bias_ih_l0", 400, 0},     {"0_lstm", "bias_hh_l0", 400, 0},
+        {"0_lstm", "weight_ih_l1", 400, 100}, {"0_lstm", "weight_hh_l1", 400, 100},
+        {"0_lstm", "bias_ih_l1", 400, 0},     {"0_lstm", "bias_hh_l1", 400, 0},
+        {"2_linear", "weight", 10, 100},      {"2_linear", "bias", 10, 0},
+    };
+    rnn_model *model = make(mnist, 3, mnist_input);
+
+    (void)state;
+    assert_int_equal(rnn_model_size(model), 133810);
+    assert_params(model, expected, sizeof expected / sizeof *expected);
     rnn_model_destroy(&model);
     assert_null(model);
+}
+
+static void both_directions_lie_together(void **state)
+{
+    static const expectation expected[] = {
+        {"0_gru", "weight_ih_l0", 12, 3},         {"0_gru", "weight_hh_l0", 12, 4},
+        {"0_gru", "bias_ih_l0", 12, 0},           {"0_gru", "bias_hh_l0", 12, 0},
+        {"0_gru", "weight_ih_l0_reverse", 12, 3}, {"0_gru", "weight_hh_l0_reverse", 12, 4},
+        {"0_gru", "bias_ih_l0_reverse", 12, 0},   {"0_gru", "bias_hh_l0_reverse", 12, 0},
+        {"0_gru", "weight_ih_l1", 12, 8},         {"0_gru", "weight_hh_l1", 12, 4},
+        {"0_gru", "bias_ih_l1", 12, 0},           {"0_gru", "bias_hh_l1", 12, 0},
+        {"0_gru", "weight_ih_l1_reverse", 12, 8}, {"0_gru", "weight_hh_l1_reverse", 12, 4},
+        {"0_gru", "bias_ih_l1_reverse", 12, 0},   {"0_gru", "bias_hh_l1_reverse", 12, 0},
+    };
+    rnn_layer_cfg layer = RECURRENT(RNN_LAYER_GRU, 4, 2);
+    rnn_model *model;
+
+    (void)state;
+    layer.bidirectional = true;
+    model = make(&layer, 1, (rnn_shape){.seq_len = 5, .n_features = 3});
+    assert_params(model, expected, sizeof expected / sizeof *expected);
+    assert_int_equal(rnn_model_n_stages(model), 2);
+    assert_int_equal(rnn_model_stage(model, 1)->n_directions, 2);
+    assert_int_equal(rnn_model_stage(model, 1)->in.n_features, 8);
+    assert_int_equal(rnn_model_output(model).n_features, 8);
+    rnn_model_destroy(&model);
+}
+
+static void a_projection_narrows_the_hidden_state(void **state)
+{
+    static const expectation expected[] = {
+        {"0_lstm", "weight_ih_l0", 16, 5},         {"0_lstm", "weight_hh_l0", 16, 3},
+        {"0_lstm", "bias_ih_l0", 16, 0},           {"0_lstm", "bias_hh_l0", 16, 0},
+        {"0_lstm", "weight_hr_l0", 3, 4},          {"0_lstm", "weight_ih_l0_reverse", 16, 5},
+        {"0_lstm", "weight_hh_l0_reverse", 16, 3}, {"0_lstm", "bias_ih_l0_reverse", 16, 0},
+        {"0_lstm", "bias_hh_l0_reverse", 16, 0},   {"0_lstm", "weight_hr_l0_reverse", 3, 4},
+        {"0_lstm", "weight_ih_l1", 16, 6},         {"0_lstm", "weight_hh_l1", 16, 3},
+        {"0_lstm", "bias_ih_l1", 16, 0},           {"0_lstm", "bias_hh_l1", 16, 0},
+        {"0_lstm", "weight_hr_l1", 3, 4},          {"0_lstm", "weight_ih_l1_reverse", 16, 6},
+        {"0_lstm", "weight_hh_l1_reverse", 16, 3}, {"0_lstm", "bias_ih_l1_reverse", 16, 0},
+        {"0_lstm", "bias_hh_l1_reverse", 16, 0},   {"0_lstm", "weight_hr_l1_reverse", 3, 4},
+    };
+    rnn_layer_cfg layer = RECURRENT(RNN_LAYER_LSTM, 4, 2);
+    rnn_model *model;
+
+    (void)state;
+    layer.bidirectional = true;
+    layer.proj_size = 3;
+    model = make(&layer, 1, (rnn_shape){.seq_len = 5, .n_features = 5});
+    assert_params(model, expected, sizeof expected / sizeof *expected);
+    assert_true(rnn_model_param(model, 4)->init_bound == 0.5f); /* hidden_size here too */
+    assert_int_equal(rnn_model_output(model).n_features, 6);
+    rnn_model_destroy(&model);
+}
+
+static void names_of_deep_stacks_are_whole(void **state)
+{
+    rnn_layer_cfg layer = RECURRENT(RNN_LAYER_RNN, 1, 1024);
+    rnn_model *model;
+
+    (void)state;
+    layer.bidirectional = true;
+    model = make(&layer, 1, mnist_input);
+    assert_string_equal(rnn_model_param(model, rnn_model_n_params(model) - 3)->name,
+                        "weight_hh_l1023_reverse");
+    rnn_model_destroy(&model);
+}
+
+static void cells_are_one_layer_without_a_number(void **state)
+{
+    static const expectation expected[] = {
+        {"0_lstmcell", "weight_ih", 16, 3}, {"0_lstmcell", "weight_hh", 16, 4},
+        {"0_lstmcell", "bias_ih", 16, 0},   {"0_lstmcell", "bias_hh", 16, 0},
+        {"1_grucell", "weight_ih", 6, 4},   {"1_grucell", "weight_hh", 6, 2},
+        {"1_grucell", "bias_ih", 6, 0},     {"1_grucell", "bias_hh", 6, 0},
+    };
+    rnn_layer_cfg layers[] = {RECURRENT(RNN_LAYER_LSTMCELL, 4, 7),
+                              RECURRENT(RNN_LAYER_GRUCELL, 2, 7)};
+    rnn_model *model;
+
+    (void)state;
+    /* What a cell does not have is ignored. */
+    layers[0].bidirectional = true;
+    layers[0].dropout = 0.5;
+    layers[0].proj_size = 2;
+    model = make(layers, 2, (rnn_shape){.seq_len = 5, .n_features = 3});
+    assert_params(model, expected, sizeof expected / sizeof *expected);
+    assert_int_equal(rnn_model_n_stages(model), 2);
+    assert_int_equal(rnn_model_stage(model, 0)->kind, RNN_STAGE_RECURRENT);
+    assert_int_equal(rnn_model_stage(model, 0)->n_directions, 1);
+    assert_int_equal(rnn_model_layer(model, 0)->num_layers, 1);
+    assert_int_equal(rnn_model_layer(model, 0)->proj_size, 0);
+    rnn_model_destroy(&model);
+}
+
+static void cells_have_the_cell_of_their_name(void **state)
+{
+    rnn_layer_cfg relu = rnn_layer_defaults(RNN_LAYER_RNNCELL);
+
+    (void)state;
+    relu.nonlinearity = RNN_NONLINEARITY_RELU;
+    assert_int_equal(rnn_layer_cell(&(rnn_layer_cfg){.type = RNN_LAYER_RNNCELL}), RNN_CELL_TANH);
+    assert_int_equal(rnn_layer_cell(&relu), RNN_CELL_RELU);
+    assert_int_equal(rnn_layer_cell(&(rnn_layer_cfg){.type = RNN_LAYER_LSTMCELL}), RNN_CELL_LSTM);
+    assert_int_equal(rnn_layer_cell(&(rnn_layer_cfg){.type = RNN_LAYER_GRUCELL}), RNN_CELL_GRU);
+    for (int t = 0; t <= RNN_LAYER_LAYERNORM; t++)
+        assert_int_equal(rnn_layer_is_recurrent((rnn_layer_type)t),
+                         t == RNN_LAYER_RNN || t == RNN_LAYER_LSTM || t == RNN_LAYER_GRU ||
+                             t == RNN_LAYER_RNNCELL || t == RNN_LAYER_LSTMCELL ||
+                             t == RNN_LAYER_GRUCELL);
+}
+
+static void embedding_and_layernorm_have_torchs_parameters(void **state)
+{
+    static const expectation expected[] = {
+        {"0_embedding", "weight", 9, 4},
+        {"1_layernorm", "weight", 4, 0},
+        {"1_layernorm", "bias", 4, 0},
+        {"2_layernorm", "weight", 4, 0},
+    };
+    rnn_layer_cfg layers[] = {
+        rnn_layer_defaults(RNN_LAYER_EMBEDDING), rnn_layer_defaults(RNN_LAYER_LAYERNORM),
+        rnn_layer_defaults(RNN_LAYER_LAYERNORM), rnn_layer_defaults(RNN_LAYER_LAYERNORM)};
+    rnn_model *model;
+
+    (void)state;
+    layers[0].embedding_dim = 4;
+    layers[2].bias = false;
+    layers[3].elementwise_affine = false;
+    model = make(layers, 4, tokens);
+    assert_params(model, expected, sizeof expected / sizeof *expected);
+    rnn_model_destroy(&model);
+    layers[0].num_embeddings = 12;
+    model = make(layers, 1, tokens);
+    assert_int_equal(rnn_model_param(model, 0)->shape[0], 12);
+    rnn_model_destroy(&model);
+}
+
+/* Totals as torch counts them. */
+static void parameters_are_as_many_as_in_torch(void **state)
+{
+    static const struct {
+        rnn_layer_type type;
+        size_t input, hidden, layers, total;
+    } cases[] = {
+        {RNN_LAYER_RNN, 100, 200, 1, 60400},   {RNN_LAYER_RNN, 100, 200, 3, 221200},
+        {RNN_LAYER_LSTM, 100, 200, 2, 563200}, {RNN_LAYER_LSTM, 50, 100, 2, 141600},
+        {RNN_LAYER_GRU, 10, 20, 1, 1920},      {RNN_LAYER_RNN, 3, 5, 2, 110},
+        {RNN_LAYER_LSTM, 3, 5, 2, 440},        {RNN_LAYER_GRU, 3, 5, 2, 330},
+        {RNN_LAYER_RNNCELL, 4, 2, 1, 16},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rnn_layer_cfg layer = rnn_layer_defaults(cases[i].type);
+        rnn_model *model;
+
+        layer.hidden_size = (int64_t)cases[i].hidden;
+        layer.num_layers = (int64_t)cases[i].layers;
+        model = make(&layer, 1, (rnn_shape){.seq_len = 5, .n_features = cases[i].input});
+        assert_int_equal(rnn_model_size(model), cases[i].total);
+        rnn_model_destroy(&model);
+    }
 }
 
 static void gates_multiply_the_rows(void **state)
@@ -169,6 +343,89 @@ static void shapes_flow_from_stage_to_stage(void **state)
     rnn_model_destroy(&model);
 }
 
+/* Between the sublayers only, and of the same [[layer]]. */
+static void stacks_drop_out_between_their_layers(void **state)
+{
+    static const struct {
+        rnn_stage_kind kind;
+        size_t sublayer, n_params;
+    } expected[] = {{RNN_STAGE_RECURRENT, 0, 4}, {RNN_STAGE_DROPOUT, 0, 0},
+                    {RNN_STAGE_RECURRENT, 1, 4}, {RNN_STAGE_DROPOUT, 1, 0},
+                    {RNN_STAGE_RECURRENT, 2, 4}, {RNN_STAGE_LINEAR, 0, 2}};
+    rnn_layer_cfg layers[] = {RECURRENT(RNN_LAYER_GRU, 6, 3), LINEAR(4)};
+    rnn_model *model;
+
+    (void)state;
+    layers[0].dropout = 0.25;
+    model = make(layers, 2, mnist_input);
+    assert_int_equal(rnn_model_n_stages(model), 6);
+    for (size_t s = 0; s < 6; s++) {
+        const rnn_stage *stage = rnn_model_stage(model, s);
+
+        assert_int_equal(stage->kind, expected[s].kind);
+        assert_int_equal(stage->sublayer, expected[s].sublayer);
+        assert_int_equal(stage->n_params, expected[s].n_params);
+        assert_int_equal(stage->layer, s < 5 ? 0 : 1);
+        assert_true(stage->dropout == (stage->kind == RNN_STAGE_DROPOUT ? 0.25 : 0.0));
+        assert_shape(stage->in, s == 0 ? mnist_input : rnn_model_stage(model, s - 1)->out);
+    }
+    rnn_model_destroy(&model);
+    layers[0].num_layers = 1;
+    model = make(layers, 2, mnist_input);
+    assert_int_equal(rnn_model_n_stages(model), 2);
+    rnn_model_destroy(&model);
+}
+
+static void every_layer_becomes_a_stage_of_its_kind(void **state)
+{
+    static const struct {
+        rnn_layer_type type;
+        rnn_stage_kind kind;
+        rnn_shape out;
+    } expected[] = {
+        {RNN_LAYER_ONEHOT, RNN_STAGE_ONEHOT, {5, 9, 0, false}},
+        {RNN_LAYER_DROPOUT, RNN_STAGE_DROPOUT, {5, 9, 0, false}},
+        {RNN_LAYER_RNNCELL, RNN_STAGE_RECURRENT, {5, 3, 0, false}},
+        {RNN_LAYER_LAYERNORM, RNN_STAGE_LAYERNORM, {5, 3, 0, false}},
+        {RNN_LAYER_SELECT, RNN_STAGE_SELECT, {1, 3, 0, true}},
+        {RNN_LAYER_ACTIVATION, RNN_STAGE_ACTIVATION, {1, 3, 0, true}},
+        {RNN_LAYER_DROPOUT, RNN_STAGE_DROPOUT, {1, 3, 0, true}},
+        {RNN_LAYER_LINEAR, RNN_STAGE_LINEAR, {1, 2, 0, true}},
+    };
+    enum { N = sizeof expected / sizeof *expected };
+    rnn_layer_cfg layers[N];
+    rnn_model *model;
+
+    (void)state;
+    for (size_t i = 0; i < N; i++) {
+        layers[i] = rnn_layer_defaults(expected[i].type);
+        layers[i].hidden_size = 3;
+        layers[i].out_features = 2;
+    }
+    model = make(layers, N, tokens);
+    assert_int_equal(rnn_model_n_stages(model), N);
+    assert_shape(rnn_model_input(model), tokens);
+    assert_shape(rnn_model_stage(model, 0)->in, tokens);
+    for (size_t i = 0; i < N; i++) {
+        assert_int_equal(rnn_model_stage(model, i)->kind, expected[i].kind);
+        assert_shape(rnn_model_stage(model, i)->out, expected[i].out);
+    }
+    assert_true(rnn_model_stage(model, 1)->dropout == 0.5);
+    rnn_model_destroy(&model);
+}
+
+static void tokens_may_be_fewer_than_the_rows_for_them(void **state)
+{
+    rnn_layer_cfg layers[] = {rnn_layer_defaults(RNN_LAYER_ONEHOT), LINEAR(2)};
+    rnn_model *model;
+
+    (void)state;
+    layers[0].num_classes = 20;
+    model = make(layers, 2, tokens);
+    assert_int_equal(rnn_model_stage(model, 0)->out.n_features, 20);
+    rnn_model_destroy(&model);
+}
+
 static void layer_settings_are_copied(void **state)
 {
     rnn_layer_cfg layers[] = {RECURRENT(RNN_LAYER_LSTM, 8, 1), LINEAR(4)};
@@ -184,13 +441,19 @@ static void layer_settings_are_copied(void **state)
 
 /* -- Refusals -------------------------------------------------------------------------------- */
 
-static void refuse(const rnn_layer_cfg *layers, size_t n_layers, const char *message)
+static void refuse_input(const rnn_layer_cfg *layers, size_t n_layers, rnn_shape input,
+                         const char *message)
 {
     rnn_model *model = (rnn_model *)&model;
 
-    assert_int_equal(rnn_model_create(&model, layers, n_layers, mnist_input), RNN_ERR_DATA);
+    assert_int_equal(rnn_model_create(&model, layers, n_layers, input), RNN_ERR_DATA);
     assert_null(model);
     assert_string_equal(rnn_error_message(), message);
+}
+
+static void refuse(const rnn_layer_cfg *layers, size_t n_layers, const char *message)
+{
+    refuse_input(layers, n_layers, mnist_input, message);
 }
 
 static void a_wrong_input_size_is_refused_with_layer_and_both_sizes(void **state)
@@ -205,6 +468,116 @@ static void a_wrong_input_size_is_refused_with_layer_and_both_sizes(void **state
     refuse(layers, 3, "layer 2 (linear): in_features is 99, but its input has 100 features");
     layers[2].in_features = 100;
     rnn_model_destroy(&(rnn_model *){make(layers, 3, mnist_input)});
+}
+
+static void tokens_need_a_layer_that_takes_them(void **state)
+{
+    const rnn_layer_cfg lstm = RECURRENT(RNN_LAYER_LSTM, 8, 1), select = SELECT;
+    rnn_layer_cfg layers[] = {LINEAR(4), rnn_layer_defaults(RNN_LAYER_EMBEDDING)};
+
+    (void)state;
+    refuse_input(&lstm, 1, tokens,
+                 "layer 0 (lstm): takes features, but its input is 9 different tokens: put a layer "
+                 "of type \"embedding\" or \"onehot\" first");
+    refuse_input(&select, 1, tokens,
+                 "layer 0 (select): takes features, but its input is 9 different tokens: put a "
+                 "layer of type \"embedding\" or \"onehot\" first");
+    layers[1].embedding_dim = 3;
+    refuse(&layers[1], 1, "layer 0 (embedding): takes tokens, but its input has 28 features");
+    refuse(layers, 2,
+           "layer 1 (embedding): takes tokens, so it can only be the first layer, not layer 1");
+    layers[1].type = RNN_LAYER_ONEHOT;
+    refuse(&layers[1], 1, "layer 0 (onehot): takes tokens, but its input has 28 features");
+}
+
+static void tables_of_tokens_must_be_large_enough(void **state)
+{
+    rnn_layer_cfg embedding = rnn_layer_defaults(RNN_LAYER_EMBEDDING);
+    rnn_layer_cfg onehot = rnn_layer_defaults(RNN_LAYER_ONEHOT);
+
+    (void)state;
+    embedding.embedding_dim = 3;
+    embedding.num_embeddings = 8;
+    refuse_input(&embedding, 1, tokens,
+                 "layer 0 (embedding): num_embeddings is 8, but its input has 9 different tokens");
+    embedding.num_embeddings = 0;
+    embedding.padding_idx = 9;
+    refuse_input(&embedding, 1, tokens,
+                 "layer 0 (embedding): padding_idx is 9, but must be below 9, the number of "
+                 "embeddings");
+    embedding.num_embeddings = 10;
+    rnn_model_destroy(&(rnn_model *){make(&embedding, 1, tokens)});
+    onehot.num_classes = 8;
+    refuse_input(&onehot, 1, tokens,
+                 "layer 0 (onehot): num_classes is 8, but its input has 9 different tokens");
+}
+
+static void a_single_step_is_no_sequence(void **state)
+{
+    const rnn_layer_cfg lstm[] = {SELECT, RECURRENT(RNN_LAYER_LSTM, 8, 1)};
+    const rnn_layer_cfg cell[] = {SELECT, RECURRENT(RNN_LAYER_GRUCELL, 8, 1)};
+    const rnn_layer_cfg select[] = {SELECT, LINEAR(3), SELECT};
+    const rnn_shape single = {.seq_len = 1, .n_features = 3, .is_single = true};
+
+    (void)state;
+    refuse(lstm, 2,
+           "layer 1 (lstm): takes a sequence, but its input is a single step: it cannot "
+           "come after a layer of type \"select\"");
+    refuse(cell, 2,
+           "layer 1 (grucell): takes a sequence, but its input is a single step: it "
+           "cannot come after a layer of type \"select\"");
+    refuse(select, 3,
+           "layer 2 (select): takes a sequence, but its input is a single step: it "
+           "cannot come after a layer of type \"select\"");
+    refuse_input(select, 3, single,
+                 "layer 0 (select): takes a sequence, but its input is a single step");
+    /* One step long is still a sequence. */
+    rnn_model_destroy(
+        &(rnn_model *){make(&lstm[1], 1, (rnn_shape){.seq_len = 1, .n_features = 3})});
+}
+
+static void projections_are_narrower_and_for_lstm(void **state)
+{
+    rnn_layer_cfg layer = RECURRENT(RNN_LAYER_LSTM, 8, 1);
+
+    (void)state;
+    layer.proj_size = 8;
+    refuse(&layer, 1, "layer 0 (lstm): proj_size is 8, but must be less than hidden_size, 8");
+    layer.proj_size = 4;
+    layer.type = RNN_LAYER_GRU;
+    refuse(&layer, 1, "layer 0 (gru): proj_size is only for lstm");
+}
+
+/* A model need not come from a configuration file, which has the same bounds. */
+static void arguments_out_of_bounds_are_refused(void **state)
+{
+    rnn_layer_cfg layer = rnn_layer_defaults(RNN_LAYER_RNN);
+
+    (void)state;
+    refuse(&layer, 1, "layer 0 (rnn): hidden_size: expected an integer (1..16777216), found 0");
+    layer.hidden_size = -1;
+    refuse(&layer, 1, "layer 0 (rnn): hidden_size: expected an integer (1..16777216), found -1");
+    layer.hidden_size = 4;
+    layer.num_layers = 0;
+    refuse(&layer, 1, "layer 0 (rnn): num_layers: expected an integer (1..1024), found 0");
+    layer.num_layers = 2;
+    layer.dropout = 1.0;
+    refuse(&layer, 1, "layer 0 (rnn): dropout: expected a number (0..below 1), found 1");
+    layer.dropout = (double)NAN;
+    refuse(&layer, 1, "layer 0 (rnn): dropout: expected a number (0..below 1), found nan");
+    layer.dropout = 0.0;
+    layer.nonlinearity = 2;
+    refuse(&layer, 1, "layer 0 (rnn): nonlinearity: expected 0..1, found 2");
+    layer.nonlinearity = 0;
+    layer.h0 = (double)INFINITY;
+    refuse(&layer, 1, "layer 0 (rnn): h0: expected a number (finite), found inf");
+    layer.type = (rnn_layer_type)99;
+    refuse(&layer, 1, "layer 0: there is no layer type 99");
+    layer = rnn_layer_defaults(RNN_LAYER_LINEAR);
+    refuse(&layer, 1, "layer 0 (linear): out_features: expected an integer (1..16777216), found 0");
+    layer = rnn_layer_defaults(RNN_LAYER_DROPOUT);
+    layer.p = 1.0;
+    refuse(&layer, 1, "layer 0 (dropout): p: expected a number (0..below 1), found 1");
 }
 
 static void a_model_that_has_nothing_to_train_is_refused(void **state)
@@ -234,83 +607,33 @@ static void a_model_beyond_the_address_space_is_refused(void **state)
     assert_non_null(strstr(rnn_error_message(), "does not fit in memory"));
 }
 
-/* -- Initial values -------------------------------------------------------------------------- */
-
-/* torch: uniform within 1/sqrt(hidden_size), for linear within 1/sqrt(in_features). */
-static void initial_values_fill_torchs_bounds(void **state)
-{
-    rnn_model *model = make(mnist, 3, mnist_input);
-    float *params = calloc(rnn_model_size(model), sizeof(float));
-
-    (void)state;
-    rnn_model_init(model, 1, params);
-    for (size_t i = 0; i < rnn_model_n_params(model); i++) {
-        const rnn_param *p = rnn_model_param(model, i);
-        double largest = 0.0, sum = 0.0;
-
-        assert_true(p->init_bound == 0.1f);
-        for (size_t k = 0; k < p->count; k++) {
-            largest = fmax(largest, fabs((double)params[p->offset + k]));
-            sum += (double)params[p->offset + k];
-        }
-        assert_true(largest <= 0.1);
-        if (p->count >= 100) {
-            assert_true(largest > 0.095);
-            /* five standard deviations of the mean */
-            assert_true(fabs(sum) <= 5.0 * 0.1 * sqrt((double)p->count / 3.0));
-        }
-    }
-    free(params);
-    rnn_model_destroy(&model);
-}
-
-static void linear_starts_within_the_root_of_its_inputs(void **state)
-{
-    const rnn_layer_cfg layers[] = {RECURRENT(RNN_LAYER_RNN, 4, 1), LINEAR(25), LINEAR(2)};
-    rnn_model *model = make(layers, 3, (rnn_shape){.seq_len = 5, .n_features = 9});
-
-    (void)state;
-    assert_true(rnn_model_param(model, 0)->init_bound == 0.5f); /* hidden_size, not input_size */
-    assert_true(rnn_model_param(model, 4)->init_bound == 0.5f);
-    assert_true(rnn_model_param(model, 5)->init_bound == 0.5f); /* the bias too */
-    assert_true(rnn_model_param(model, 6)->init_bound == 0.2f);
-    rnn_model_destroy(&model);
-}
-
-/* All bounds of this model are the same, so its arena is one run of numbers. */
-static void initial_values_depend_on_seed_and_index_alone(void **state)
-{
-    rnn_model *model = make(mnist, 3, mnist_input);
-    size_t size = rnn_model_size(model), n_bytes = size * sizeof(float);
-    float *found = malloc(n_bytes), *expected = malloc(n_bytes), *other = malloc(n_bytes);
-
-    (void)state;
-    rnn_model_init(model, 8, other);
-    rnn_model_init(model, 7, found);
-    rnn_random_uniform(expected, size, -0.1f, 0.1f, 7, RNN_RANDOM_INIT, 0, 0);
-    assert_memory_equal(found, expected, n_bytes);
-    assert_memory_not_equal(found, other, n_bytes);
-    free(found);
-    free(expected);
-    free(other);
-    rnn_model_destroy(&model);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parameters_have_torchs_names_shapes_and_order),
+        cmocka_unit_test(both_directions_lie_together),
+        cmocka_unit_test(a_projection_narrows_the_hidden_state),
+        cmocka_unit_test(names_of_deep_stacks_are_whole),
+        cmocka_unit_test(cells_are_one_layer_without_a_number),
+        cmocka_unit_test(cells_have_the_cell_of_their_name),
+        cmocka_unit_test(embedding_and_layernorm_have_torchs_parameters),
+        cmocka_unit_test(parameters_are_as_many_as_in_torch),
         cmocka_unit_test(gates_multiply_the_rows),
         cmocka_unit_test(without_bias_only_weights_are_left),
         cmocka_unit_test(stages_cover_the_arena_one_after_another),
         cmocka_unit_test(shapes_flow_from_stage_to_stage),
+        cmocka_unit_test(stacks_drop_out_between_their_layers),
+        cmocka_unit_test(every_layer_becomes_a_stage_of_its_kind),
+        cmocka_unit_test(tokens_may_be_fewer_than_the_rows_for_them),
         cmocka_unit_test(layer_settings_are_copied),
         cmocka_unit_test(a_wrong_input_size_is_refused_with_layer_and_both_sizes),
+        cmocka_unit_test(tokens_need_a_layer_that_takes_them),
+        cmocka_unit_test(tables_of_tokens_must_be_large_enough),
+        cmocka_unit_test(a_single_step_is_no_sequence),
+        cmocka_unit_test(projections_are_narrower_and_for_lstm),
+        cmocka_unit_test(arguments_out_of_bounds_are_refused),
         cmocka_unit_test(a_model_that_has_nothing_to_train_is_refused),
         cmocka_unit_test(a_model_beyond_the_address_space_is_refused),
-        cmocka_unit_test(initial_values_fill_torchs_bounds),
-        cmocka_unit_test(linear_starts_within_the_root_of_its_inputs),
-        cmocka_unit_test(initial_values_depend_on_seed_and_index_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
