@@ -8,6 +8,7 @@
 #include "framework/config_keys.h"
 #include "framework/file_io.h"
 #include "framework/toml_reader.h"
+#include "kernels/loss.h"
 #include "kernels/memory.h"
 
 /* -- Where values come from -------------------------------------------------------------------- */
@@ -429,6 +430,10 @@ static rnn_status check(const loader *l)
         return BLAME(l, "optimizer.nesterov",
                      "needs momentum above 0 and dampening 0, found momentum %g and dampening %g",
                      c->optimizer.momentum, c->optimizer.dampening);
+    if (c->checkpoint.best == RNN_BEST_ACCURACY && c->loss.type != RNN_LOSS_CROSS_ENTROPY)
+        return BLAME(l, "checkpoint.best",
+                     "test.accuracy needs loss.type \"cross_entropy\", found \"%s\"",
+                     rnn_config_key_find("loss.type")->choices[c->loss.type]);
     if (shards != 0 && !is_power_of_two(shards))
         return BLAME(l, "parallel.shards", "expected 0 or a power of two, found %lld", shards);
     if (shards > batch_size)
@@ -573,8 +578,7 @@ done:
 rnn_status rnn_config_check_resume(const rnn_config *then, const rnn_config *now)
 {
     if (then->n_layers != now->n_layers)
-        return RNN_FAIL(RNN_ERR_DATA,
-                        "there were %zu [[layer]] tables and are now %zu",
+        return RNN_FAIL(RNN_ERR_DATA, "there were %zu [[layer]] tables and are now %zu",
                         then->n_layers, now->n_layers);
     for (size_t k = 0; k < rnn_config_n_keys; k++) {
         const rnn_config_key *key = &rnn_config_keys[k];

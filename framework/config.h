@@ -46,7 +46,12 @@ typedef struct rnn_config {
     rnn_layer_cfg layer[RNN_CONFIG_MAX_LAYERS];
     size_t n_layers;
     struct {
-        int type; /* 0 = "cross_entropy" */
+        int type;               /* rnn_loss_type; cross_entropy */
+        int reduction;          /* rnn_loss_reduction; mean */
+        int steps;              /* rnn_loss_steps; all */
+        double label_smoothing; /* cross_entropy; 0 */
+        int64_t ignore_index;   /* cross_entropy; -100 */
+        double beta;            /* smooth_l1; 1 */
     } loss;
     struct {
         int type; /* rnn_optimizer_type; required */
@@ -78,7 +83,7 @@ typedef struct rnn_config {
         int64_t every_epochs, every_steps; /* 1, 0 (0 = off) */
         double every_minutes;              /* 0 = off */
         int64_t keep;                      /* 3 */
-        int best; /* 0 = "test.accuracy", 1 = "test.loss", 2 = "none" */
+        int best;                          /* rnn_best; auto */
     } checkpoint;
     struct {
         double interval; /* seconds between progress lines when not on a terminal; 10 */
@@ -86,6 +91,17 @@ typedef struct rnn_config {
         int progress;    /* 0 = "auto", 1 = "bar", 2 = "lines", 3 = "none" */
     } log;
 } rnn_config;
+
+typedef enum rnn_loss_reduction {
+    RNN_LOSS_REDUCTION_MEAN,
+    RNN_LOSS_REDUCTION_SUM
+} rnn_loss_reduction;
+
+/* Which valid steps of a sequence have a part in the loss. */
+typedef enum rnn_loss_steps { RNN_LOSS_STEPS_ALL, RNN_LOSS_STEPS_LAST } rnn_loss_steps;
+
+/* What the best checkpoint is best in; auto: accuracy for cross_entropy, else loss. */
+typedef enum rnn_best { RNN_BEST_AUTO, RNN_BEST_ACCURACY, RNN_BEST_LOSS, RNN_BEST_NONE } rnn_best;
 
 typedef enum rnn_reduction { RNN_REDUCTION_REPRODUCIBLE, RNN_REDUCTION_ALLREDUCE } rnn_reduction;
 

@@ -7,22 +7,24 @@
 #include <string.h>
 
 #include "datasets/dataset.h"
+#include "framework/config_init.h"
+#include "framework/layer_args.h"
 #include "framework/optimizer.h"
 #include "framework/schedule.h"
+#include "kernels/loss.h"
 #include "kernels/memory.h"
 
 /* -- Choices, in the order of their enums ------------------------------------------------------ */
 
-static const char *const layer_types[] = {
-    [RNN_LAYER_RNN] = "rnn",       [RNN_LAYER_LSTM] = "lstm",     [RNN_LAYER_GRU] = "gru",
-    [RNN_LAYER_LINEAR] = "linear", [RNN_LAYER_SELECT] = "select", NULL};
-static const char *const nonlinearities[] = {
-    [RNN_NONLINEARITY_TANH] = "tanh", [RNN_NONLINEARITY_RELU] = "relu", NULL};
-static const char *const steps[] = {[RNN_SELECT_LAST] = "last", NULL};
 static const char *const formats[] = {"idx", NULL};
 static const char *const sequences[] = {
     [RNN_SEQUENCE_ROWS] = "rows", [RNN_SEQUENCE_COLUMNS] = "columns", NULL};
-static const char *const losses[] = {"cross_entropy", NULL};
+static const char *const losses[] = {"cross_entropy",   "mse", "l1", "smooth_l1",
+                                     "bce_with_logits", NULL};
+static const char *const loss_reductions[] = {
+    [RNN_LOSS_REDUCTION_MEAN] = "mean", [RNN_LOSS_REDUCTION_SUM] = "sum", NULL};
+static const char *const loss_steps[] = {
+    [RNN_LOSS_STEPS_ALL] = "all", [RNN_LOSS_STEPS_LAST] = "last", NULL};
 static const char *const optimizers[] = {[RNN_OPTIMIZER_SGD] = "sgd",
                                          [RNN_OPTIMIZER_ADAM] = "adam",
                                          [RNN_OPTIMIZER_ADAMW] = "adamw",
@@ -39,7 +41,11 @@ static const char *const schedules[] = {[RNN_SCHEDULE_CONSTANT] = "constant",
 static const char *const reductions[] = {
     [RNN_REDUCTION_REPRODUCIBLE] = "reproducible", [RNN_REDUCTION_ALLREDUCE] = "allreduce", NULL};
 static const char *const bindings[] = {"auto", "keep", NULL};
-static const char *const best_metrics[] = {"test.accuracy", "test.loss", "none", NULL};
+static const char *const best_metrics[] = {[RNN_BEST_AUTO] = "auto",
+                                           [RNN_BEST_ACCURACY] = "test.accuracy",
+                                           [RNN_BEST_LOSS] = "test.loss",
+                                           [RNN_BEST_NONE] = "none",
+                                           NULL};
 static const char *const progress_styles[] = {"auto", "bar", "lines", "none", NULL};
 
 /* Choices are read and written as int, whatever integer type an enum has. */
@@ -58,6 +64,7 @@ _Static_assert(sizeof(rnn_layer_type) == sizeof(int), "rnn_layer_type must have 
 #define BOOLEAN      .type = RNN_KEY_BOOLEAN
 #define STRING       .type = RNN_KEY_STRING
 #define LIST         .type = RNN_KEY_LIST
+#define INIT         .type = RNN_KEY_INIT
 #define CHOICE(list) .type = RNN_KEY_CHOICE, .choices = (list)
 
 #define FROM(low)        .min = (low), .max = (double)INFINITY
@@ -66,7 +73,6 @@ _Static_assert(sizeof(rnn_layer_type) == sizeof(int), "rnn_layer_type must have 
 #define ANY              .min = -(double)INFINITY, .max = (double)INFINITY
 
 #define ONLY(type)  (1u << (type))
-#define RECURRENT   (ONLY(RNN_LAYER_RNN) | ONLY(RNN_LAYER_LSTM) | ONLY(RNN_LAYER_GRU))
 #define SGD         ONLY(RNN_OPTIMIZER_SGD)
 #define ADADELTA    ONLY(RNN_OPTIMIZER_ADADELTA)
 #define ADAGRAD     ONLY(RNN_OPTIMIZER_ADAGRAD)
@@ -75,7 +81,7 @@ _Static_assert(sizeof(rnn_layer_type) == sizeof(int), "rnn_layer_type must have 
 #define WITH_MAX    (ONLY(RNN_OPTIMIZER_ADAM) | ONLY(RNN_OPTIMIZER_ADAMW))
 #define ADAM_FAMILY (WITH_MAX | ONLY(RNN_OPTIMIZER_ADAMAX) | NADAM)
 
-enum { MAX_SIZE = 1 << 24, MAX_SUBLAYERS = 1024, MAX_THREADS = 1024 };
+enum { MAX_SIZE = RNN_LAYER_MAX_SIZE, MAX_THREADS = 1024 };
 
 /* Keys of one table stand together; its `type`, which decides about the others, comes first. */
 const rnn_config_key rnn_config_keys[] = {
@@ -119,26 +125,71 @@ const rnn_config_key rnn_config_keys[] = {
     {KEY(dataset.shuffle), BOOLEAN, .fallback = "true",
      .help = "Another order of the training samples in every epoch."},
 
-    {LAYER(type), CHOICE(layer_types), .help = "What the layer is, as in torch.nn."},
-    {LAYER(input_size), INTEGER, RANGE(0, MAX_SIZE), .fallback = "0", .types = RECURRENT,
+    {LAYER(type), CHOICE(rnn_layer_type_names), .help = "What the layer is, as in torch.nn."},
+    {LAYER(input_size), INTEGER, RANGE(0, MAX_SIZE), .fallback = "0", .types = RNN_LAYER_RECURRENT,
      .help = "Features of a step; 0 = what the layer before gives."},
-    {LAYER(hidden_size), INTEGER, RANGE(1, MAX_SIZE), .types = RECURRENT,
+    {LAYER(hidden_size), INTEGER, RANGE(1, MAX_SIZE), .types = RNN_LAYER_RECURRENT,
      .help = "Features of the hidden state."},
-    {LAYER(num_layers), INTEGER, RANGE(1, MAX_SUBLAYERS), .fallback = "1", .types = RECURRENT,
-     .help = "Layers stacked on each other."},
-    {LAYER(nonlinearity), CHOICE(nonlinearities), .fallback = "\"tanh\"",
-     .types = ONLY(RNN_LAYER_RNN), .help = "Of the hidden state."},
-    {LAYER(bias), BOOLEAN, .fallback = "true", .types = RECURRENT | ONLY(RNN_LAYER_LINEAR),
+    {LAYER(num_layers), INTEGER, RANGE(1, RNN_LAYER_MAX_SUBLAYERS), .fallback = "1",
+     .types = RNN_LAYER_STACKED, .help = "Layers stacked on each other."},
+    {LAYER(nonlinearity), CHOICE(rnn_nonlinearity_names), .fallback = "\"tanh\"",
+     .types = RNN_LAYER_PLAIN, .help = "Of the hidden state."},
+    {LAYER(bias), BOOLEAN, .fallback = "true", .types = RNN_LAYER_WITH_BIAS,
      .help = "Whether there are bias parameters."},
+    {LAYER(batch_first), BOOLEAN, .fallback = "false", .types = RNN_LAYER_STACKED,
+     .help = "Order of the dimensions in arrays given to librnn; training is the same."},
+    {LAYER(dropout), NUMBER, BELOW_ONE, .fallback = "0.0", .types = RNN_LAYER_STACKED,
+     .help = "Probability of dropping a value between stacked layers; not after the last."},
+    {LAYER(bidirectional), BOOLEAN, .fallback = "false", .types = RNN_LAYER_STACKED,
+     .help = "Also run from the last step to the first; gives twice the features."},
+    {LAYER(proj_size), INTEGER, RANGE(0, MAX_SIZE), .fallback = "0", .types = ONLY(RNN_LAYER_LSTM),
+     .help = "Features of the projected hidden state, below hidden_size; 0 = not projected."},
+    {LAYER(h0), NUMBER, ANY, .fallback = "0.0", .types = RNN_LAYER_RECURRENT,
+     .help = "Every value of the hidden state before the first step."},
+    {LAYER(c0), NUMBER, ANY, .fallback = "0.0", .types = RNN_LAYER_LONG_SHORT,
+     .help = "Every value of the cell state before the first step."},
     {LAYER(in_features), INTEGER, RANGE(0, MAX_SIZE), .fallback = "0",
      .types = ONLY(RNN_LAYER_LINEAR), .help = "0 = what the layer before gives."},
     {LAYER(out_features), INTEGER, RANGE(1, MAX_SIZE), .types = ONLY(RNN_LAYER_LINEAR),
      .help = "Outputs; in the last layer, classes."},
-    {LAYER(step), CHOICE(steps), .fallback = "\"last\"", .types = ONLY(RNN_LAYER_SELECT),
-     .help = "The step of the sequence to go on with."},
+    {LAYER(step), CHOICE(rnn_select_names), .fallback = "\"last\"", .types = ONLY(RNN_LAYER_SELECT),
+     .help = "What of the sequence to go on with: a step, or mean or max over the steps."},
+    {LAYER(num_embeddings), INTEGER, RANGE(0, MAX_SIZE), .fallback = "0",
+     .types = ONLY(RNN_LAYER_EMBEDDING), .help = "0 = as many as the data has different tokens."},
+    {LAYER(embedding_dim), INTEGER, RANGE(1, MAX_SIZE), .types = ONLY(RNN_LAYER_EMBEDDING),
+     .help = "Features that a token becomes."},
+    {LAYER(padding_idx), INTEGER, RANGE(-1, MAX_SIZE - 1), .fallback = "-1",
+     .types = ONLY(RNN_LAYER_EMBEDDING),
+     .help = "A token whose features are 0 and are not trained; -1 = none."},
+    {LAYER(num_classes), INTEGER, RANGE(0, MAX_SIZE), .fallback = "0",
+     .types = ONLY(RNN_LAYER_ONEHOT), .help = "0 = as many as the data has different tokens."},
+    {LAYER(p), NUMBER, BELOW_ONE, .fallback = "0.5", .types = ONLY(RNN_LAYER_DROPOUT),
+     .help = "Probability of dropping a value while training."},
+    {LAYER(function), CHOICE(rnn_activation_names), .fallback = "\"tanh\"",
+     .types = ONLY(RNN_LAYER_ACTIVATION), .help = "Applied to every value."},
+    {LAYER(eps), NUMBER, FROM(0), .fallback = "1e-05", .types = ONLY(RNN_LAYER_LAYERNORM),
+     .help = "Added to the variance."},
+    {LAYER(elementwise_affine), BOOLEAN, .fallback = "true", .types = ONLY(RNN_LAYER_LAYERNORM),
+     .help = "Whether there are parameters: a factor, and with bias a term, for each feature."},
+    {LAYER(init), INIT, .fallback = "\"default\"", .types = RNN_LAYER_WITH_INIT,
+     .help = "How weights start: a function of torch.nn.init; \"default\" = as in torch.nn."},
+    {LAYER(init_bias), INIT, .fallback = "\"default\"", .types = RNN_LAYER_WITH_BIAS,
+     .help = "How biases start: \"default\", \"uniform\", \"normal\" or \"constant\"."},
+    {LAYER(forget_bias), NUMBER, ANY, .fallback = "0.0", .types = RNN_LAYER_LONG_SHORT,
+     .help = "Added at the start to the forget gate's part of bias_ih."},
 
     {KEY(loss.type), CHOICE(losses), .fallback = "\"cross_entropy\"",
-     .help = "Averaged over the samples of a batch."},
+     .help = "As in torch.nn; cross_entropy is for labels, the others for numbers."},
+    {KEY(loss.reduction), CHOICE(loss_reductions), .fallback = "\"mean\"",
+     .help = "Over the targets of a batch."},
+    {KEY(loss.steps), CHOICE(loss_steps), .fallback = "\"all\"",
+     .help = "\"last\": of a sequence only the last valid step counts."},
+    {KEY(loss.label_smoothing), NUMBER, RANGE(0, 1), .fallback = "0.0",
+     .types = ONLY(RNN_LOSS_CROSS_ENTROPY), .help = "Part of a target spread over all classes."},
+    {KEY(loss.ignore_index), INTEGER, RANGE(INT32_MIN, INT32_MAX), .fallback = "-100",
+     .types = ONLY(RNN_LOSS_CROSS_ENTROPY), .help = "Targets with this label do not count."},
+    {KEY(loss.beta), NUMBER, FROM(0), .fallback = "1.0", .types = ONLY(RNN_LOSS_SMOOTH_L1),
+     .help = "Errors below this count as squares."},
 
     {KEY(optimizer.type), CHOICE(optimizers), .help = "The algorithm, as in torch.optim."},
     {OPTIMIZER(lr), NUMBER, FROM(0), .help = "Learning rate."},
@@ -195,8 +246,8 @@ const rnn_config_key rnn_config_keys[] = {
      .help = "0 = off."},
     {KEY(checkpoint.keep), INTEGER, FROM(0), .fallback = "3", .may_change = true,
      .help = "The newest so many stay, and the best; 0 = all."},
-    {KEY(checkpoint.best), CHOICE(best_metrics), .fallback = "\"test.accuracy\"",
-     .may_change = true, .help = "What best.h5 is best in."},
+    {KEY(checkpoint.best), CHOICE(best_metrics), .fallback = "\"auto\"", .may_change = true,
+     .help = "What best.h5 is best in; \"auto\" = test.accuracy for labels, else test.loss."},
 
     {KEY(log.interval), NUMBER, FROM(0), .fallback = "10.0", .may_change = true,
      .help = "Seconds between progress lines away from a terminal."},
@@ -306,6 +357,9 @@ void rnn_config_key_print_expected(const rnn_config_key *key, FILE *out)
         break;
     case RNN_KEY_LIST:
         fprintf(out, "a list of %.0f to %.0f strings, not empty", key->min, key->max);
+        break;
+    case RNN_KEY_INIT:
+        rnn_config_init_print_expected(out);
         break;
     }
 }
@@ -421,6 +475,16 @@ static rnn_status assign_choice(const rnn_config_key *key, int *field, const rnn
     return mismatch(key, value);
 }
 
+static rnn_status assign_init(const rnn_config_key *key, rnn_init *field,
+                              const rnn_toml_value *value)
+{
+    rnn_status st = RNN_ERR_DATA;
+
+    if (value->type == RNN_TOML_STRING)
+        st = rnn_config_init_parse(field, value->string);
+    return st == RNN_ERR_DATA ? mismatch(key, value) : st;
+}
+
 /* Whether `path` is an element of the array at `array`, at any depth. */
 static bool is_element(const char *path, const char *array)
 {
@@ -476,6 +540,8 @@ rnn_status rnn_config_key_assign(const rnn_config_key *key, void *field,
         return assign_choice(key, field, value);
     case RNN_KEY_LIST:
         return assign_list(key, field, values, n_values);
+    case RNN_KEY_INIT:
+        return assign_init(key, field, value);
     }
     return RNN_FAIL(RNN_ERR_INTERNAL, "%s has no type", key->path);
 }
@@ -551,6 +617,11 @@ rnn_status rnn_config_key_print(const rnn_config_key *key, const void *field, FI
         return RNN_OK;
     case RNN_KEY_LIST:
         return print_list(field, out);
+    case RNN_KEY_INIT:
+        fputc('"', out);
+        rnn_config_init_print(field, out);
+        fputc('"', out);
+        return RNN_OK;
     }
     return RNN_FAIL(RNN_ERR_INTERNAL, "%s has no type", key->path);
 }

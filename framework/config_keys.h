@@ -20,7 +20,8 @@ typedef enum rnn_key_type {
     RNN_KEY_BOOLEAN, /* bool */
     RNN_KEY_STRING,  /* char *, owned by the config */
     RNN_KEY_CHOICE,  /* int: index into choices */
-    RNN_KEY_LIST     /* rnn_string_list */
+    RNN_KEY_LIST,    /* rnn_string_list */
+    RNN_KEY_INIT     /* rnn_init, as a string */
 } rnn_key_type;
 
 typedef struct rnn_config_key {

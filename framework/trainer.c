@@ -12,6 +12,7 @@
 #include "framework/signals.h"
 #include "kernels/digest.h"
 #include "kernels/clock.h"
+#include "kernels/loss.h"
 #include "kernels/memory.h"
 #include "kernels/recurrent.h"
 
@@ -316,15 +317,26 @@ static rnn_status train_batches(trainer *t)
     return RNN_OK;
 }
 
+/* checkpoint.best, with auto decided by the loss: not all have an accuracy. */
+static rnn_best best_of(const rnn_config *config)
+{
+    rnn_best best = (rnn_best)config->checkpoint.best;
+
+    if (best != RNN_BEST_AUTO)
+        return best;
+    return config->loss.type == RNN_LOSS_CROSS_ENTROPY ? RNN_BEST_ACCURACY : RNN_BEST_LOSS;
+}
+
 static bool is_improvement(const trainer *t, const rnn_epoch_summary *s, double *metric)
 {
-    int best = t->run->config->checkpoint.best;
+    rnn_best best = best_of(t->run->config);
 
-    *metric = best == 0 ? s->test_accuracy : s->test_loss;
-    if (best == 2)
+    *metric = best == RNN_BEST_ACCURACY ? s->test_accuracy : s->test_loss;
+    if (best == RNN_BEST_NONE)
         return false;
     return isnan(t->progress.best_metric) ||
-           (best == 0 ? *metric > t->progress.best_metric : *metric < t->progress.best_metric);
+           (best == RNN_BEST_ACCURACY ? *metric > t->progress.best_metric
+                                      : *metric < t->progress.best_metric);
 }
 
 /* Collective. The epoch so far in numbers. */

@@ -11,9 +11,11 @@
 #include "datasets/dataset.h"
 #include "framework/config.h"
 #include "framework/config_keys.h"
+#include "framework/layer_args.h"
 #include "framework/model.h"
 #include "framework/optimizer.h"
 #include "framework/schedule.h"
+#include "kernels/loss.h"
 #include "kernels/memory.h"
 
 /* The least that is a configuration; lines 1 to 8. */
@@ -82,7 +84,12 @@ static void defaults_are_the_documented_ones(void **state)
     assert_int_equal(c.layer[1].type, RNN_LAYER_SELECT);
     assert_int_equal(c.train.batch_size, 64);
     assert_int_equal(c.parallel.reduction, RNN_REDUCTION_REPRODUCIBLE);
+    assert_int_equal(c.loss.type, RNN_LOSS_CROSS_ENTROPY);
+    assert_int_equal(c.loss.reduction, RNN_LOSS_REDUCTION_MEAN);
+    assert_int_equal(c.loss.steps, RNN_LOSS_STEPS_ALL);
+    assert_int_equal(c.loss.ignore_index, -100);
     assert_int_equal(c.checkpoint.keep, 3);
+    assert_int_equal(c.checkpoint.best, RNN_BEST_AUTO);
     assert_true(c.log.interval == 10.0);
     assert_true(c.log.jsonl);
     rnn_config_free(&c);
@@ -117,6 +124,7 @@ static void choices_are_in_the_order_of_their_enums(void **state)
 {
     const rnn_config_key *layers = rnn_config_key_find("layer[].type");
     const rnn_config_key *optimizers = rnn_config_key_find("optimizer.type");
+    const rnn_config_key *losses = rnn_config_key_find("loss.type");
     rnn_config c = configure(MINIMAL "[schedule]\ntype = \"cosine\"\n", "dataset.sequence=columns");
 
     (void)state;
@@ -124,6 +132,12 @@ static void choices_are_in_the_order_of_their_enums(void **state)
         assert_string_equal(layers->choices[t], rnn_layer_type_name((rnn_layer_type)t));
     for (int t = 0; optimizers->choices[t] != NULL; t++)
         assert_string_equal(optimizers->choices[t], rnn_optimizer_type_name((rnn_optimizer_type)t));
+    assert_string_equal(losses->choices[RNN_LOSS_CROSS_ENTROPY], "cross_entropy");
+    assert_string_equal(losses->choices[RNN_LOSS_MSE], "mse");
+    assert_string_equal(losses->choices[RNN_LOSS_L1], "l1");
+    assert_string_equal(losses->choices[RNN_LOSS_SMOOTH_L1], "smooth_l1");
+    assert_string_equal(losses->choices[RNN_LOSS_BCE_WITH_LOGITS], "bce_with_logits");
+    assert_null(losses->choices[RNN_LOSS_BCE_WITH_LOGITS + 1]);
     assert_int_equal(c.dataset.sequence, RNN_SEQUENCE_COLUMNS);
     assert_int_equal(c.schedule.type, RNN_SCHEDULE_COSINE);
     rnn_config_free(&c);
@@ -181,7 +195,9 @@ static void wrong_types_are_refused(void **state)
         {"nesterov = 1", "t.toml:10:1: optimizer.nesterov: expected true or false, found 1"},
         {"[run]\nseed = 1.0", "t.toml:11:1: run.seed: expected an integer (0..), found 1.0"},
         {"[run]\nname = 1", "t.toml:11:1: run.name: expected a string, not empty, found 1"},
-        {"[loss]\ntype = 1", "t.toml:11:1: loss.type: expected \"cross_entropy\", found 1"},
+        {"[loss]\ntype = 1", "t.toml:11:1: loss.type: expected one of \"cross_entropy\", \"mse\", "
+                             "\"l1\", \"smooth_l1\", "
+                             "\"bce_with_logits\", found 1"},
         {"[schedule]\ntype = \"cos\"",
          "t.toml:11:1: schedule.type: expected one of \"constant\", \"step\", \"cosine\", "
          "found a string \"cos\""},
@@ -268,7 +284,15 @@ static void keys_of_other_types_are_refused(void **state)
     assert_refused(MINIMAL "[[layer]]\ntype = \"linear\"\nout_features = 2\nhidden_size = 3\n",
                    NULL,
                    "t.toml:13:1: layer[2].hidden_size: hidden_size is for type rnn, lstm, gru, "
-                   "not for linear");
+                   "rnncell, lstmcell, grucell, not for linear");
+    assert_refused(MINIMAL "[[layer]]\ntype = \"gru\"\nhidden_size = 3\nproj_size = 2\n", NULL,
+                   "t.toml:13:1: layer[2].proj_size: proj_size is for type lstm, not for gru");
+    assert_refused(MINIMAL "[[layer]]\ntype = \"grucell\"\nhidden_size = 3\nnum_layers = 2\n", NULL,
+                   "t.toml:13:1: layer[2].num_layers: num_layers is for type rnn, lstm, gru, "
+                   "not for grucell");
+    assert_refused(MINIMAL "[loss]\ntype = \"mse\"\nlabel_smoothing = 0.1\n", NULL,
+                   "t.toml:12:1: loss.label_smoothing: label_smoothing is for type cross_entropy, "
+                   "not for mse");
     assert_refused(MINIMAL "[schedule]\ngamma = 0.5\n", NULL,
                    "t.toml:11:1: schedule.gamma: gamma is for type step, not for constant");
 }
@@ -308,6 +332,9 @@ static void keys_are_checked_together(void **state)
          "t.toml:11:1: parallel.shards: expected 0 or a power of two, found 6"},
         {"[parallel]\nshards = 128", "t.toml:11:1: parallel.shards: expected at most "
                                      "train.batch_size, 64, found 128"},
+        {"[loss]\ntype = \"mse\"\n[checkpoint]\nbest = \"test.accuracy\"",
+         "t.toml:13:1: checkpoint.best: test.accuracy needs loss.type \"cross_entropy\", found "
+         "\"mse\""},
         {"[run]\nname = \"a/b\"",
          "t.toml:11:1: run.name: expected letters, digits, \".\", \"_\" and \"-\", "
          "the first not \".\", found \"a/b\""},
@@ -364,6 +391,215 @@ static void a_missing_file_is_a_missing_input(void **state)
     assert_int_equal(rnn_config_load(&c, RNN_TEST_DIR "/unit/no-such.toml", NULL, 0),
                      RNN_ERR_NOINPUT);
     assert_non_null(strstr(rnn_error_message(), "no-such.toml"));
+    rnn_config_free(&c);
+}
+
+/* -- Layers --------------------------------------------------------------------------------------
+ */
+
+static const char *const required_sizes[] = {[RNN_LAYER_RNN] = "hidden_size = 4\n",
+                                             [RNN_LAYER_LSTM] = "hidden_size = 4\n",
+                                             [RNN_LAYER_GRU] = "hidden_size = 4\n",
+                                             [RNN_LAYER_LINEAR] = "out_features = 4\n",
+                                             [RNN_LAYER_SELECT] = "",
+                                             [RNN_LAYER_RNNCELL] = "hidden_size = 4\n",
+                                             [RNN_LAYER_LSTMCELL] = "hidden_size = 4\n",
+                                             [RNN_LAYER_GRUCELL] = "hidden_size = 4\n",
+                                             [RNN_LAYER_EMBEDDING] = "embedding_dim = 4\n",
+                                             [RNN_LAYER_ONEHOT] = "",
+                                             [RNN_LAYER_DROPOUT] = "",
+                                             [RNN_LAYER_ACTIVATION] = "",
+                                             [RNN_LAYER_LAYERNORM] = ""};
+
+/* Both interfaces must agree on what a layer is that says nothing but its type and sizes. */
+static void layer_defaults_are_those_of_the_library(void **state)
+{
+    (void)state;
+    for (int t = 0; t < RNN_LAYER_N_TYPES; t++) {
+        rnn_layer_cfg expected = rnn_layer_defaults((rnn_layer_type)t), found;
+        char text[1024];
+        rnn_config c;
+
+        snprintf(text, sizeof text, "%s[[layer]]\ntype = \"%s\"\n%s", MINIMAL,
+                 rnn_layer_type_names[t], required_sizes[t]);
+        c = configure(text, NULL);
+        expected.hidden_size = c.layer[2].hidden_size;
+        expected.out_features = c.layer[2].out_features;
+        expected.embedding_dim = c.layer[2].embedding_dim;
+        found = rnn_layer_normalize(&c.layer[2]);
+        assert_int_equal(found.type, t);
+        assert_int_equal(found.init.type, RNN_INIT_DEFAULT);
+        assert_int_equal(found.init_bias.type, RNN_INIT_DEFAULT);
+        assert_true(found.forget_bias == 0.0);
+        for (size_t i = 0; i < rnn_layer_n_args; i++) {
+            const rnn_layer_arg *arg = &rnn_layer_args[i];
+            size_t size = arg->kind == RNN_ARG_FLAG     ? sizeof(bool)
+                          : arg->kind == RNN_ARG_CHOICE ? sizeof(int)
+                                                        : sizeof(int64_t);
+
+            if (memcmp((char *)&found + arg->offset, (char *)&expected + arg->offset, size) != 0)
+                fail_msg("%s of %s differs", arg->name, rnn_layer_type_names[t]);
+        }
+        rnn_config_free(&c);
+    }
+}
+
+static void layer_keys_have_the_types_and_bounds_of_the_arguments(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < rnn_layer_n_args; i++) {
+        const rnn_layer_arg *arg = &rnn_layer_args[i];
+        const rnn_config_key *key;
+        char path[64];
+
+        snprintf(path, sizeof path, "layer[].%s", arg->name);
+        key = rnn_config_key_find(path);
+        if (key == NULL)
+            fail_msg("there is no key %s", path);
+        assert_int_equal(key->offset, arg->offset);
+        assert_int_equal(key->types, arg->types);
+        assert_ptr_equal(key->choices, arg->choices);
+        assert_true(key->min == arg->min && key->max == arg->max);
+        assert_int_equal(key->below_max, arg->below_max);
+    }
+}
+
+static void layer_values_are_bounded(void **state)
+{
+    static const struct {
+        const char *override, *message;
+    } cases[] = {
+        {"layer.0.dropout=1", "--set layer.0.dropout=1: expected a number (0..below 1), found 1"},
+        {"layer.0.h0=inf", "--set layer.0.h0=inf: expected a number, found inf"},
+        {"layer.0.proj_size=-1",
+         "--set layer.0.proj_size=-1: expected an integer (0..16777216), found -1"},
+        {"layer.1.step=middle", "--set layer.1.step=middle: expected one of \"last\", \"first\", "
+                                "\"mean\", \"max\", found a string \"middle\""},
+        {"loss.label_smoothing=1.5",
+         "--set loss.label_smoothing=1.5: expected a number (0..1), found 1.5"},
+        {"loss.ignore_index=2147483648",
+         "--set loss.ignore_index=2147483648: expected an integer (-2147483648..2147483647), "
+         "found 2147483648"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_OF(cases); i++)
+        assert_refused(MINIMAL, cases[i].override, cases[i].message);
+    assert_refused(MINIMAL "[loss]\ntype = \"smooth_l1\"\nbeta = -1\n", NULL,
+                   "t.toml:12:1: loss.beta: expected a number (0..), found -1");
+}
+
+/* -- Initialisers --------------------------------------------------------------------------------
+ */
+
+static void initialisers_are_read_with_torchs_defaults(void **state)
+{
+    static const struct {
+        const char *text, *printed;
+        rnn_init init;
+    } cases[] = {
+        {"default", "default", {RNN_INIT_DEFAULT, 0.0, 0.0}},
+        {"default()", "default", {RNN_INIT_DEFAULT, 0.0, 0.0}},
+        {"uniform", "uniform(0.0, 1.0)", {RNN_INIT_UNIFORM, 0.0, 1.0}},
+        {"uniform(-0.1, 0.1)", "uniform(-0.1, 0.1)", {RNN_INIT_UNIFORM, -0.1, 0.1}},
+        {"uniform(-1)", "uniform(-1.0, 1.0)", {RNN_INIT_UNIFORM, -1.0, 1.0}},
+        {"normal", "normal(0.0, 1.0)", {RNN_INIT_NORMAL, 0.0, 1.0}},
+        {"normal( 0 ,2e-2 )", "normal(0.0, 0.02)", {RNN_INIT_NORMAL, 0.0, 0.02}},
+        {"xavier_uniform", "xavier_uniform(1.0)", {RNN_INIT_XAVIER_UNIFORM, 1.0, 0.0}},
+        {"xavier_uniform(1.5)", "xavier_uniform(1.5)", {RNN_INIT_XAVIER_UNIFORM, 1.5, 0.0}},
+        {"xavier_normal()", "xavier_normal(1.0)", {RNN_INIT_XAVIER_NORMAL, 1.0, 0.0}},
+        {"kaiming_uniform", "kaiming_uniform(0.0)", {RNN_INIT_KAIMING_UNIFORM, 0.0, 0.0}},
+        {"kaiming_normal(0.2)", "kaiming_normal(0.2)", {RNN_INIT_KAIMING_NORMAL, 0.2, 0.0}},
+        {"orthogonal", "orthogonal(1.0)", {RNN_INIT_ORTHOGONAL, 1.0, 0.0}},
+        {"constant(0.5)", "constant(0.5)", {RNN_INIT_CONSTANT, 0.5, 0.0}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_OF(cases); i++) {
+        char text[512], line[128];
+        rnn_config c;
+        char *printed;
+
+        snprintf(text, sizeof text,
+                 "%s[[layer]]\ntype = \"linear\"\nout_features = 2\ninit = \"%s\"\n", MINIMAL,
+                 cases[i].text);
+        c = configure(text, NULL);
+        printed = print(&c);
+        assert_int_equal(c.layer[2].init.type, cases[i].init.type);
+        assert_true(c.layer[2].init.a == cases[i].init.a && c.layer[2].init.b == cases[i].init.b);
+        snprintf(line, sizeof line, "\ninit = \"%s\"\n", cases[i].printed);
+        assert_non_null(strstr(printed, line));
+        rnn_free(printed);
+        rnn_config_free(&c);
+    }
+}
+
+static void malformed_initialisers_are_refused(void **state)
+{
+    static const char *const texts[] = {"",
+                                        "uniform(",
+                                        "uniform)",
+                                        "uniform(0, 1",
+                                        "uniform(0, 1))",
+                                        "uniform(0, 1) ",
+                                        " uniform",
+                                        "Uniform",
+                                        "uniform (0, 1)",
+                                        "uniform(0, 1, 2)",
+                                        "uniform(a, b)",
+                                        "uniform(inf)",
+                                        "uniform(nan)",
+                                        "uniform(1e999)",
+                                        "uniform(0; 1)",
+                                        "uniform(0,, 1)",
+                                        "uniform(0 1)",
+                                        "uniform([0], 1)",
+                                        "uniform(2000-01-01)",
+                                        "default(1)",
+                                        "xavier_uniform(1, 2)",
+                                        "kaiming",
+                                        "constant",
+                                        "constant()",
+                                        "constant(1, 2)",
+                                        "constant(\\u000A1)",
+                                        "zeros"};
+
+    (void)state;
+    for (size_t i = 0; i < N_OF(texts); i++) {
+        char text[512], message[512];
+
+        snprintf(text, sizeof text,
+                 "%s[[layer]]\ntype = \"linear\"\nout_features = 2\ninit = \"%s\"\n", MINIMAL,
+                 texts[i]);
+        snprintf(message, sizeof message,
+                 "t.toml:13:1: layer[2].init: expected one of \"default\", \"uniform(a, b)\", "
+                 "\"normal(mean, std)\", \"xavier_uniform(gain)\", \"xavier_normal(gain)\", "
+                 "\"kaiming_uniform(a)\", \"kaiming_normal(a)\", \"orthogonal(gain)\", "
+                 "\"constant(val)\", found a string \"%s\"",
+                 texts[i]);
+        assert_refused(text, NULL, message);
+    }
+    assert_refused(MINIMAL, "layer.0.init=3",
+                   "--set layer.0.init=3: expected one of \"default\", \"uniform(a, b)\", "
+                   "\"normal(mean, std)\", \"xavier_uniform(gain)\", \"xavier_normal(gain)\", "
+                   "\"kaiming_uniform(a)\", \"kaiming_normal(a)\", \"orthogonal(gain)\", "
+                   "\"constant(val)\", found 3");
+}
+
+/* More than the reader of arguments has room for. */
+static void overlong_initialisers_are_refused(void **state)
+{
+    char text[2048], digits[1001];
+    rnn_config c;
+
+    (void)state;
+    memset(digits, '1', sizeof digits - 1);
+    digits[sizeof digits - 1] = '\0';
+    snprintf(text, sizeof text,
+             "%s[[layer]]\ntype = \"linear\"\nout_features = 2\ninit = \"uniform(%s)\"\n", MINIMAL,
+             digits);
+    assert_int_equal(parse(&c, text, NULL), RNN_ERR_DATA);
+    assert_non_null(strstr(rnn_error_message(), "layer[2].init: expected one of"));
     rnn_config_free(&c);
 }
 
@@ -499,6 +735,26 @@ static void the_canonical_text_reads_back_to_itself(void **state)
         "schedule.type=cosine",
         "layer.0.type=rnn",
         "layer.0.type=gru",
+        "layer.0.type=rnncell",
+        "layer.0.type=lstmcell",
+        "layer.0.type=grucell",
+        "layer.0.dropout=0.1",
+        "layer.0.bidirectional=true",
+        "layer.0.proj_size=3",
+        "layer.0.h0=-0.25",
+        "layer.0.init=normal(0, 0.02)",
+        "layer.0.init=kaiming_uniform",
+        "layer.0.init_bias=uniform(-1e-7, 0.30000000000000004)",
+        "layer.0.forget_bias=1",
+        "layer.1.type=onehot",
+        "layer.1.type=dropout",
+        "layer.1.type=activation",
+        "layer.1.type=layernorm",
+        "layer.1.step=mean",
+        "loss.type=mse",
+        "loss.type=smooth_l1",
+        "loss.reduction=sum",
+        "loss.ignore_index=-2147483648",
         "optimizer.lr=0.30000000000000004",
         "run.output_dir=a \"b\"\\\t\n\x7F\xC3\xA9",
         "dataset.search=['a', 'b\"']",
@@ -518,6 +774,15 @@ static void the_canonical_text_has_every_key_that_applies(void **state)
                                     "hidden_size = 8\n"
                                     "num_layers = 1\n"
                                     "bias = true\n"
+                                    "batch_first = false\n"
+                                    "dropout = 0.0\n"
+                                    "bidirectional = false\n"
+                                    "proj_size = 0\n"
+                                    "h0 = 0.0\n"
+                                    "c0 = 0.0\n"
+                                    "init = \"default\"\n"
+                                    "init_bias = \"default\"\n"
+                                    "forget_bias = 0.0\n"
                                     "\n"
                                     "[[layer]]\n"
                                     "type = \"select\"\n"
@@ -525,6 +790,10 @@ static void the_canonical_text_has_every_key_that_applies(void **state)
                                     "\n"
                                     "[loss]\n"
                                     "type = \"cross_entropy\"\n"
+                                    "reduction = \"mean\"\n"
+                                    "steps = \"all\"\n"
+                                    "label_smoothing = 0.0\n"
+                                    "ignore_index = -100\n"
                                     "\n"
                                     "[optimizer]\n"
                                     "type = \"sgd\"\n"
@@ -714,6 +983,12 @@ int main(void)
         cmocka_unit_test(long_strings_are_shortened_in_messages),
         cmocka_unit_test(syntax_errors_keep_their_place),
         cmocka_unit_test(a_missing_file_is_a_missing_input),
+        cmocka_unit_test(layer_defaults_are_those_of_the_library),
+        cmocka_unit_test(layer_keys_have_the_types_and_bounds_of_the_arguments),
+        cmocka_unit_test(layer_values_are_bounded),
+        cmocka_unit_test(initialisers_are_read_with_torchs_defaults),
+        cmocka_unit_test(malformed_initialisers_are_refused),
+        cmocka_unit_test(overlong_initialisers_are_refused),
         cmocka_unit_test(overrides_replace_values),
         cmocka_unit_test(wrong_overrides_are_refused),
         cmocka_unit_test(overrides_without_key_or_value_are_usage_errors),
