@@ -130,6 +130,19 @@ rnn_status rnn_checkpoint_read(const char *path, rnn_checkpoint *into)
     return st;
 }
 
+rnn_status rnn_checkpoint_read_layers(const char *path, rnn_layer_cfg *layers, size_t *n_layers)
+{
+    rnn_status st;
+    char *file;
+    size_t n_image;
+
+    *n_layers = 0;
+    RNN_TRY(read_sealed(path, &file, &n_image));
+    st = rnn_checkpoint_image_read_layers(file, n_image, path, layers, n_layers);
+    rnn_free(file);
+    return st;
+}
+
 /* -- Names ------------------------------------------------------------------------------------- */
 
 static const char LATEST[] = "latest.h5", BEST[] = "best.h5";

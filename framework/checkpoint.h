@@ -97,6 +97,16 @@ rnn_status rnn_checkpoint_read_config(const char *path, char **config);
  */
 rnn_status rnn_checkpoint_read(const char *path, rnn_checkpoint *into);
 
+/*
+ * The layers of the model in `path`, into layers[RNN_MODEL_MAX_LAYERS]; *n_layers tells how many,
+ * 0 on failure. All sizes are filled in, also those that had been left out; how parameters start is
+ * not stored and is the default. An argument that the file is too old to have is torch.nn's
+ * default. The file is checked as by rnn_checkpoint_read_config, every argument against the bounds
+ * that a configuration has; the tensors are not: rnn_model_create and rnn_checkpoint_read do that.
+ * RNN_ERR_NOINPUT, or RNN_ERR_DATA naming the layer and its attribute.
+ */
+rnn_status rnn_checkpoint_read_layers(const char *path, rnn_layer_cfg *layers, size_t *n_layers);
+
 /* Reports one skipped file: "path: reason". */
 typedef void (*rnn_skip_report)(const char *text, void *context);
 

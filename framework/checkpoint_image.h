@@ -35,7 +35,11 @@ rnn_status rnn_checkpoint_image_read_config(const void *image, size_t n_bytes, c
 rnn_status rnn_checkpoint_image_read(const void *image, size_t n_bytes, const char *source,
                                      rnn_checkpoint *into);
 
-/* For tests: how often the two functions above have handed bytes to libhdf5. */
+/* The layers of the model in an image, as rnn_checkpoint_read_layers has them from a file. */
+rnn_status rnn_checkpoint_image_read_layers(const void *image, size_t n_bytes, const char *source,
+                                            rnn_layer_cfg *layers, size_t *n_layers);
+
+/* For tests: how often the functions above have handed bytes to libhdf5 to read. */
 size_t rnn_checkpoint_image_reads(void);
 
 #endif

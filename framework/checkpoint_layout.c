@@ -57,29 +57,15 @@ const rnn_ckpt_field rnn_ckpt_optimizer_fields[] = {
 };
 const size_t rnn_ckpt_n_optimizer_fields = LENGTH(rnn_ckpt_optimizer_fields);
 
-static const char *const nonlinearities[] = {
-    [RNN_NONLINEARITY_TANH] = "tanh", [RNN_NONLINEARITY_RELU] = "relu"};
-static const char *const selections[] = {[RNN_SELECT_LAST] = "last"};
+rnn_ckpt_field rnn_ckpt_layer_field(const rnn_layer_arg *arg)
+{
+    static const rnn_ckpt_kind kinds[] = {[RNN_ARG_INTEGER] = RNN_CKPT_INTEGER,
+                                          [RNN_ARG_NUMBER] = RNN_CKPT_FINITE,
+                                          [RNN_ARG_FLAG] = RNN_CKPT_FLAG,
+                                          [RNN_ARG_CHOICE] = RNN_CKPT_CHOICE};
 
-enum {
-    PLAIN = 1 << RNN_LAYER_RNN,
-    LINEAR = 1 << RNN_LAYER_LINEAR,
-    SELECT = 1 << RNN_LAYER_SELECT,
-    RECURRENT = PLAIN | 1 << RNN_LAYER_LSTM | 1 << RNN_LAYER_GRU
-};
-
-const rnn_ckpt_layer_field rnn_ckpt_layer_fields[] = {
-    {RECURRENT, FIELD(rnn_layer_cfg, INTEGER, input_size)},
-    {RECURRENT, FIELD(rnn_layer_cfg, INTEGER, hidden_size)},
-    {RECURRENT, FIELD(rnn_layer_cfg, INTEGER, num_layers)},
-    {PLAIN,
-     {"nonlinearity", RNN_CKPT_CHOICE, offsetof(rnn_layer_cfg, nonlinearity), nonlinearities}},
-    {LINEAR, FIELD(rnn_layer_cfg, INTEGER, in_features)},
-    {LINEAR, FIELD(rnn_layer_cfg, INTEGER, out_features)},
-    {RECURRENT | LINEAR, FIELD(rnn_layer_cfg, FLAG, bias)},
-    {SELECT, {"step", RNN_CKPT_CHOICE, offsetof(rnn_layer_cfg, step), selections}},
-};
-const size_t rnn_ckpt_n_layer_fields = LENGTH(rnn_ckpt_layer_fields);
+    return (rnn_ckpt_field){arg->name, kinds[arg->kind], arg->offset, arg->choices};
+}
 
 /* -- How the groups of the layers are called, and what is in them ------------------------------ */
 

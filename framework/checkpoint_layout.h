@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "framework/layer_args.h"
 #include "framework/model.h"
 #include "kernels/status.h"
 
@@ -61,14 +62,8 @@ extern const size_t rnn_ckpt_n_scalar_fields;
 extern const rnn_ckpt_field rnn_ckpt_optimizer_fields[];
 extern const size_t rnn_ckpt_n_optimizer_fields;
 
-/* Of rnn_layer_cfg. */
-typedef struct rnn_ckpt_layer_field {
-    int types; /* layers that have this argument, as bits */
-    rnn_ckpt_field field;
-} rnn_ckpt_layer_field;
-
-extern const rnn_ckpt_layer_field rnn_ckpt_layer_fields[];
-extern const size_t rnn_ckpt_n_layer_fields;
+/* An argument of a layer, a row of framework/layer_args.h. */
+rnn_ckpt_field rnn_ckpt_layer_field(const rnn_layer_arg *arg);
 
 /* -- How the groups of the layers are called, and what is in them ------------------------------ */
 

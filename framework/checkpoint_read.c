@@ -247,28 +247,75 @@ static rnn_status read_integer(const place *at, const char *name, int64_t *value
     return read_number(at, name, H5T_STD_I64LE, H5T_NATIVE_INT64, value);
 }
 
-/* Counts, reals and digests only: nothing else is read back. */
+static rnn_status read_count(const place *at, const char *name, uint64_t *value)
+{
+    int64_t integer = 0;
+
+    RNN_TRY(read_integer(at, name, &integer));
+    if (integer < 0 || (uint64_t)integer > rnn_ckpt_count_limit)
+        return refuse(at, "has the attribute %s = %" PRId64 ", outside 0 ... %" PRIu64, name,
+                      integer, rnn_ckpt_count_limit);
+    *value = (uint64_t)integer;
+    return RNN_OK;
+}
+
+static rnn_status read_flag(const place *at, const char *name, bool *value)
+{
+    int64_t integer = 0;
+
+    RNN_TRY(read_integer(at, name, &integer));
+    if (integer != 0 && integer != 1)
+        return refuse(at, "has the attribute %s = %" PRId64 ", not 0 or 1", name, integer);
+    *value = integer == 1;
+    return RNN_OK;
+}
+
+static rnn_status read_real(const place *at, const char *name, bool must_be_finite, double *value)
+{
+    double real = 0.0;
+
+    RNN_TRY(read_number(at, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &real));
+    if (must_be_finite && !isfinite(real))
+        return refuse(at, "has an attribute %s that is not finite: %g", name, real);
+    *value = real;
+    return RNN_OK;
+}
+
+static rnn_status read_choice(const place *at, const rnn_ckpt_field *f, int *value)
+{
+    char text[TEXT_LENGTH], known[LIST_LENGTH] = "";
+
+    RNN_TRY(read_text(at, f->name, text));
+    for (int i = 0; f->choices[i] != NULL; i++) {
+        if (strcmp(f->choices[i], text) == 0) {
+            *value = i;
+            return RNN_OK;
+        }
+        append_name(known, sizeof known, f->choices[i]);
+    }
+    return refuse(at, "has the attribute %s = \"%.40s\", expected one of %s", f->name, text, known);
+}
+
 static rnn_status read_field(const place *at, const rnn_ckpt_field *f, void *base)
 {
     void *to = (char *)base + f->offset;
-    int64_t integer = 0;
-    double real = 0.0;
 
-    if (f->kind == RNN_CKPT_DIGEST)
+    switch (f->kind) {
+    case RNN_CKPT_DIGEST:
         return read_hex(at, f->name, to);
-    if (f->kind != RNN_CKPT_COUNT) {
-        RNN_TRY(read_number(at, f->name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &real));
-        if (f->kind == RNN_CKPT_FINITE && !isfinite(real))
-            return refuse(at, "has an attribute %s that is not finite: %g", f->name, real);
-        *(double *)to = real;
-        return RNN_OK;
+    case RNN_CKPT_COUNT:
+        return read_count(at, f->name, to);
+    case RNN_CKPT_INTEGER:
+        return read_integer(at, f->name, to);
+    case RNN_CKPT_FLAG:
+        return read_flag(at, f->name, to);
+    case RNN_CKPT_CHOICE:
+        return read_choice(at, f, to);
+    case RNN_CKPT_REAL:
+    case RNN_CKPT_FINITE:
+        break;
     }
-    RNN_TRY(read_integer(at, f->name, &integer));
-    if (integer < 0 || (uint64_t)integer > rnn_ckpt_count_limit)
-        return refuse(at, "has the attribute %s = %" PRId64 ", outside 0 ... %" PRIu64, f->name,
-                      integer, rnn_ckpt_count_limit);
-    *(uint64_t *)to = (uint64_t)integer;
-    return RNN_OK;
+    return read_real(at, f->name, f->kind == RNN_CKPT_FINITE, to);
 }
 
 static rnn_status read_fields(const place *at, const rnn_ckpt_field *fields, size_t n_fields,
@@ -555,9 +602,10 @@ static void commit(const staging *s, rnn_checkpoint *into)
     }
 }
 
-static rnn_status read_sections(const place *root, rnn_checkpoint *into)
+static rnn_status read_sections(const place *root, void *out)
 {
     rnn_status st;
+    rnn_checkpoint *into = out;
     staging s = {.into = into};
 
     RNN_TRY_GOTO(st, read_section(root, "model", &s, read_model), done);
@@ -577,10 +625,113 @@ done:
     return st;
 }
 
+/* -- Layers ------------------------------------------------------------------------------------ */
+
+typedef struct layer_list {
+    rnn_layer_cfg *layers; /* [RNN_MODEL_MAX_LAYERS] */
+    size_t count;
+} layer_list;
+
+/* Without these there is no layer; the others have a default that older files rely on. */
+static bool is_needed(const rnn_layer_arg *arg, const rnn_layer_cfg *defaults)
+{
+    const void *field = (const char *)defaults + arg->offset;
+
+    return arg->inferred ||
+           (arg->kind == RNN_ARG_INTEGER && (double)*(const int64_t *)field < arg->min);
+}
+
+/* `cfg` has the defaults of its type. */
+static rnn_status read_arg(const place *group, const rnn_layer_arg *arg, rnn_layer_cfg *cfg)
+{
+    rnn_ckpt_field field = rnn_ckpt_layer_field(arg);
+    const int64_t *size = (const int64_t *)((const char *)cfg + arg->offset);
+
+    if (!is_needed(arg, cfg) && H5Aexists(group->id, arg->name) == 0)
+        return RNN_OK;
+    RNN_TRY(read_field(group, &field, cfg));
+    if (arg->inferred && *size == 0)
+        return refuse(group, "has the attribute %s = 0, which must be above 0", arg->name);
+    return RNN_OK;
+}
+
+static rnn_status read_args(const place *group, rnn_layer_type type, size_t i, rnn_layer_cfg *cfg)
+{
+    char written[TEXT_LENGTH];
+
+    RNN_TRY(read_text(group, "type", written));
+    if (strcmp(written, rnn_layer_type_name(type)) != 0)
+        return refuse(group, "has the attribute type = \"%.40s\", which is not in its name",
+                      written);
+    *cfg = rnn_layer_defaults(type);
+    for (size_t k = 0; k < rnn_layer_n_args; k++)
+        if (rnn_layer_arg_applies(&rnn_layer_args[k], type))
+            RNN_TRY(read_arg(group, &rnn_layer_args[k], cfg));
+    if (rnn_layer_check(cfg, i) != RNN_OK)
+        return refuse(group, "is no layer: %s", rnn_error_message());
+    return RNN_OK;
+}
+
+/* The name of layer i is its number and one of the types. */
+static bool find_layer(const place *parent, size_t i, rnn_layer_type *type,
+                       char name[RNN_CKPT_NAME_LENGTH])
+{
+    for (int t = 0; t < RNN_LAYER_N_TYPES; t++) {
+        *type = (rnn_layer_type)t;
+        snprintf(name, RNN_CKPT_NAME_LENGTH, "%zu_%s", i, rnn_layer_type_name(*type));
+        if (H5Lexists(parent->id, name, H5P_DEFAULT) > 0)
+            return true;
+    }
+    return false;
+}
+
+static rnn_status read_described_layer(const place *parent, size_t i, rnn_layer_cfg *cfg)
+{
+    rnn_status st;
+    rnn_layer_type type;
+    char name[RNN_CKPT_NAME_LENGTH];
+    place group;
+
+    if (!find_layer(parent, i, &type, name))
+        return refuse(parent, "has no layer %zu of a known type", i);
+    RNN_TRY(open_child(parent, name, H5I_GROUP, &group));
+    st = read_args(&group, type, i, cfg);
+    rnn_ckpt_release(group.id);
+    return st;
+}
+
+/* Every one of n links is layer 0 .. n - 1: each is found, so nothing else can be there. */
+static rnn_status read_described_layers(const place *parent, layer_list *list)
+{
+    H5G_info_t info;
+
+    if (H5Gget_info(parent->id, &info) < 0)
+        return refuse(parent, "cannot be listed");
+    if (info.nlinks == 0 || info.nlinks > RNN_MODEL_MAX_LAYERS)
+        return refuse(parent, "has %" PRIu64 " layers, expected 1 to %d", (uint64_t)info.nlinks,
+                      RNN_MODEL_MAX_LAYERS);
+    for (size_t i = 0; i < info.nlinks; i++)
+        RNN_TRY(read_described_layer(parent, i, &list->layers[i]));
+    list->count = (size_t)info.nlinks;
+    return RNN_OK;
+}
+
+static rnn_status read_layers(const place *root, void *list)
+{
+    rnn_status st;
+    place group;
+
+    RNN_TRY(open_child(root, "model", H5I_GROUP, &group));
+    st = read_described_layers(&group, list);
+    rnn_ckpt_release(group.id);
+    return st;
+}
+
 /* -- The whole image --------------------------------------------------------------------------- */
 
-static rnn_status read_config(const place *root, char **config)
+static rnn_status read_config(const place *root, void *out)
 {
+    char **config = out;
     rnn_status st;
     place dataset;
     char *text = NULL;
@@ -622,9 +773,9 @@ static rnn_status check_format(const place *root)
     return RNN_OK;
 }
 
-/* Opens the image, checks the format, and reads the text or the state, whichever is asked for. */
-static rnn_status read_image(const void *image, size_t n_bytes, const char *source, char **config,
-                             rnn_checkpoint *into)
+/* Opens the image, checks the format, and has read() take from it what is asked for. */
+static rnn_status read_image(const void *image, size_t n_bytes, const char *source,
+                             rnn_status (*read)(const place *root, void *out), void *out)
 {
     rnn_status st;
     place root = {.source = source, .n_image = n_bytes, .path = "/"};
@@ -643,7 +794,7 @@ static rnn_status read_image(const void *image, size_t n_bytes, const char *sour
         goto done;
     }
     RNN_TRY_GOTO(st, check_format(&root), done);
-    st = config != NULL ? read_config(&root, config) : read_sections(&root, into);
+    st = read(&root, out);
 done:
     rnn_ckpt_release(root.id);
     rnn_ckpt_release(file);
@@ -655,13 +806,23 @@ rnn_status rnn_checkpoint_image_read_config(const void *image, size_t n_bytes, c
                                             char **config)
 {
     *config = NULL;
-    return read_image(image, n_bytes, source, config, NULL);
+    return read_image(image, n_bytes, source, read_config, config);
 }
 
 rnn_status rnn_checkpoint_image_read(const void *image, size_t n_bytes, const char *source,
                                      rnn_checkpoint *into)
 {
-    return read_image(image, n_bytes, source, NULL, into);
+    return read_image(image, n_bytes, source, read_sections, into);
+}
+
+rnn_status rnn_checkpoint_image_read_layers(const void *image, size_t n_bytes, const char *source,
+                                            rnn_layer_cfg *layers, size_t *n_layers)
+{
+    layer_list list = {.layers = layers};
+    rnn_status st = read_image(image, n_bytes, source, read_layers, &list);
+
+    *n_layers = st == RNN_OK ? list.count : 0;
+    return st;
 }
 
 size_t rnn_checkpoint_image_reads(void)

@@ -172,9 +172,12 @@ static rnn_status describe_layer(const rnn_model *model, size_t layer, hid_t mod
     hid_t group = H5Gopen2(models, rnn_ckpt_layer_name(model, layer, name), H5P_DEFAULT);
 
     RNN_TRY_GOTO(st, write_text(group, "type", rnn_layer_type_name(cfg.type)), done);
-    for (size_t i = 0; i < rnn_ckpt_n_layer_fields; i++)
-        if (rnn_ckpt_layer_fields[i].types & 1 << cfg.type)
-            RNN_TRY_GOTO(st, write_field(group, &rnn_ckpt_layer_fields[i].field, &cfg), done);
+    for (size_t i = 0; i < rnn_layer_n_args; i++) {
+        rnn_ckpt_field field = rnn_ckpt_layer_field(&rnn_layer_args[i]);
+
+        if (rnn_layer_arg_applies(&rnn_layer_args[i], cfg.type))
+            RNN_TRY_GOTO(st, write_field(group, &field, &cfg), done);
+    }
 done:
     rnn_ckpt_release(group);
     return st;

@@ -13,6 +13,7 @@
 #include "framework/checkpoint.h"
 #include "framework/checkpoint_image.h"
 #include "framework/file_io.h"
+#include "framework/layer_args.h"
 #include "kernels/digest.h"
 #include "kernels/memory.h"
 
@@ -43,8 +44,8 @@ static void fill(float *values, size_t count, int seed)
     values[count - 1] = 1e-42f;
 }
 
-static void create_run(run *r, const rnn_layer_cfg *layers, size_t n_layers,
-                       rnn_optimizer_type type)
+static void create_run_for(run *r, const rnn_layer_cfg *layers, size_t n_layers, rnn_shape input,
+                           rnn_optimizer_type type)
 {
     rnn_optimizer_cfg cfg = rnn_optimizer_defaults(type);
 
@@ -54,9 +55,8 @@ static void create_run(run *r, const rnn_layer_cfg *layers, size_t n_layers,
     cfg.amsgrad = type == RNN_OPTIMIZER_ADAM;
     cfg.centered = type == RNN_OPTIMIZER_RMSPROP;
     cfg.momentum = type == RNN_OPTIMIZER_SGD || type == RNN_OPTIMIZER_RMSPROP ? 0.9 : 0.0;
-    assert_int_equal(
-        rnn_model_create(&r->model, layers, n_layers, (rnn_shape){.seq_len = 4, .n_features = 3}),
-        RNN_OK);
+    if (rnn_model_create(&r->model, layers, n_layers, input) != RNN_OK)
+        fail_msg("%s", rnn_error_message());
     assert_int_equal(rnn_optimizer_create(&r->optimizer, &cfg, rnn_model_size(r->model)), RNN_OK);
     assert_int_equal(RNN_ALLOC(&r->params, rnn_model_size(r->model), "parameters"), RNN_OK);
     r->checkpoint = (rnn_checkpoint){.model = r->model,
@@ -67,6 +67,12 @@ static void create_run(run *r, const rnn_layer_cfg *layers, size_t n_layers,
                                      .config = CONFIG,
                                      .environment = r->facts,
                                      .n_environment = 2};
+}
+
+static void create_run(run *r, const rnn_layer_cfg *layers, size_t n_layers,
+                       rnn_optimizer_type type)
+{
+    create_run_for(r, layers, n_layers, (rnn_shape){.seq_len = 4, .n_features = 3}, type);
 }
 
 static void destroy_run(run *r)
@@ -1051,6 +1057,357 @@ static void a_resealed_checkpoint_is_accepted(void **state)
     destroy_run(&r);
 }
 
+/* -- Layers without a configuration -------------------------------------------------------------
+ */
+
+enum { N_EVERY = 13 };
+
+static const rnn_shape tokens = {.seq_len = 4, .n_features = 1, .n_tokens = 6};
+
+/* Layers of all types but one, most arguments not their default. */
+static void make_every_layer(rnn_layer_cfg layers[N_EVERY])
+{
+    static const rnn_layer_type types[N_EVERY] = {
+        RNN_LAYER_EMBEDDING, RNN_LAYER_LSTM,   RNN_LAYER_LAYERNORM, RNN_LAYER_DROPOUT,
+        RNN_LAYER_RNN,       RNN_LAYER_GRU,    RNN_LAYER_RNNCELL,   RNN_LAYER_LSTMCELL,
+        RNN_LAYER_GRUCELL,   RNN_LAYER_LINEAR, RNN_LAYER_SELECT,    RNN_LAYER_ACTIVATION,
+        RNN_LAYER_LINEAR};
+
+    for (size_t i = 0; i < N_EVERY; i++) {
+        layers[i] = rnn_layer_defaults(types[i]);
+        layers[i].hidden_size = 2 + (int64_t)i;
+        layers[i].out_features = 3;
+        layers[i].h0 = -0.5;
+        layers[i].c0 = 0.1;
+        layers[i].embedding_dim = 5;
+        layers[i].padding_idx = 2;
+        layers[i].p = 0.125;
+        layers[i].eps = 1e-3;
+        layers[i].step = RNN_SELECT_MEAN;
+        layers[i].function = RNN_ACTIVATION_SIGMOID;
+        layers[i].nonlinearity = RNN_NONLINEARITY_RELU;
+    }
+    layers[1].num_layers = 2;
+    layers[1].dropout = 0.25;
+    layers[1].bidirectional = layers[1].batch_first = true;
+    layers[1].proj_size = 2;
+    layers[5].bias = layers[2].bias = layers[12].bias = false;
+    layers[12].in_features = 3;
+}
+
+/* Field by field: the bytes between them mean nothing. */
+static void assert_same_layer(const rnn_layer_cfg *a, const rnn_layer_cfg *b)
+{
+    assert_int_equal(a->type, b->type);
+    for (size_t i = 0; i < rnn_layer_n_args; i++) {
+        const rnn_layer_arg *arg = &rnn_layer_args[i];
+        const void *in_a = (const char *)a + arg->offset, *in_b = (const char *)b + arg->offset;
+
+        if (arg->kind == RNN_ARG_FLAG)
+            assert_int_equal(*(const bool *)in_a, *(const bool *)in_b);
+        else if (arg->kind == RNN_ARG_CHOICE)
+            assert_int_equal(*(const int *)in_a, *(const int *)in_b);
+        else
+            assert_memory_equal(in_a, in_b, sizeof(int64_t));
+    }
+}
+
+/* The model can be built from the checkpoint alone, with the input that the layers tell. */
+static void layers_read_back_with_all_sizes(void **state)
+{
+    static const int64_t n_in[N_EVERY] = {0, 5, 4, 4, 4, 6, 7, 8, 9, 10, 3, 3, 3};
+    rnn_layer_cfg layers[N_EVERY], found[RNN_MODEL_MAX_LAYERS];
+    run written, read;
+    size_t n;
+
+    (void)state;
+    make_every_layer(layers);
+    create_run_for(&written, layers, N_EVERY, tokens, RNN_OPTIMIZER_ADAM);
+    fill(written.params, rnn_model_size(written.model), 3);
+    assert_int_equal(rnn_checkpoint_write(&written.checkpoint, ".", NULL), RNN_OK);
+    if (rnn_checkpoint_read_layers("latest.h5", found, &n) != RNN_OK)
+        fail_msg("%s", rnn_error_message());
+    assert_int_equal(n, N_EVERY);
+    for (size_t i = 0; i < n; i++) {
+        rnn_layer_cfg expected = rnn_layer_normalize(&layers[i]);
+
+        expected.num_embeddings = i == 0 ? 6 : 0;
+        if (rnn_layer_is_recurrent(expected.type))
+            expected.input_size = n_in[i];
+        if (expected.type == RNN_LAYER_LINEAR)
+            expected.in_features = n_in[i];
+        assert_same_layer(&found[i], &expected);
+    }
+    create_run_for(&read, found, n, tokens, RNN_OPTIMIZER_ADAM);
+    assert_int_equal(rnn_checkpoint_read("latest.h5", &read.checkpoint), RNN_OK);
+    assert_same_run(&read, &written);
+    destroy_run(&read);
+    destroy_run(&written);
+}
+
+static void the_number_of_classes_reads_back(void **state)
+{
+    rnn_layer_cfg layers[] = {rnn_layer_defaults(RNN_LAYER_ONEHOT),
+                              rnn_layer_defaults(RNN_LAYER_LINEAR)};
+    rnn_layer_cfg found[RNN_MODEL_MAX_LAYERS];
+    run r;
+    size_t n;
+
+    (void)state;
+    layers[1].out_features = 2;
+    create_run_for(&r, layers, 2, tokens, RNN_OPTIMIZER_SGD);
+    assert_int_equal(rnn_checkpoint_write(&r.checkpoint, ".", NULL), RNN_OK);
+    assert_int_equal(rnn_checkpoint_read_layers("latest.h5", found, &n), RNN_OK);
+    assert_int_equal(n, 2);
+    assert_int_equal(found[0].num_classes, 6);
+    assert_int_equal(found[1].in_features, 6);
+    destroy_run(&r);
+}
+
+static void a_missing_checkpoint_has_no_layers(void **state)
+{
+    rnn_layer_cfg found[RNN_MODEL_MAX_LAYERS];
+    size_t n = 5;
+
+    (void)state;
+    assert_refused(RNN_ERR_NOINPUT, rnn_checkpoint_read_layers("none.h5", found, &n), "none.h5");
+    assert_int_equal(n, 0);
+}
+
+static void lose_attribute(hid_t file, const char *layer, const char *name)
+{
+    assert_true(H5Adelete_by_name(file, layer, name, H5P_DEFAULT) >= 0);
+}
+
+/* What the first checkpoints had of an lstm: sizes and bias. */
+static void be_as_old_as_the_first(hid_t file)
+{
+    static const char *const names[] = {"batch_first", "dropout", "bidirectional",
+                                        "proj_size",   "h0",      "c0"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        lose_attribute(file, "/model/0_lstm", names[i]);
+}
+
+static void lose_the_hidden_size(hid_t file)
+{
+    lose_attribute(file, "/model/0_lstm", "hidden_size");
+}
+
+static void lose_the_input_size(hid_t file)
+{
+    lose_attribute(file, "/model/0_lstm", "input_size");
+}
+
+static void lose_the_type(hid_t file)
+{
+    lose_attribute(file, "/model/0_lstm", "type");
+}
+
+static void change_the_type(hid_t file)
+{
+    put_text(file, "/model/0_lstm", "type", "gru");
+}
+
+static void put_integer(hid_t file, const char *object, const char *name, int64_t value)
+{
+    put_attribute(file, object, name, H5T_STD_I64LE, &value);
+}
+
+static void put_real(hid_t file, const char *object, const char *name, double value)
+{
+    put_attribute(file, object, name, H5T_IEEE_F64LE, &value);
+}
+
+static void make_the_hidden_size_negative(hid_t file)
+{
+    put_integer(file, "/model/0_lstm", "hidden_size", INT64_MIN);
+}
+
+static void make_the_hidden_size_huge(hid_t file)
+{
+    put_integer(file, "/model/0_lstm", "hidden_size", INT64_MAX);
+}
+
+static void make_the_hidden_size_a_text(hid_t file)
+{
+    put_text(file, "/model/0_lstm", "hidden_size", "2");
+}
+
+static void make_the_hidden_size_a_number(hid_t file)
+{
+    put_real(file, "/model/0_lstm", "hidden_size", 2.0);
+}
+
+static void make_the_input_size_zero(hid_t file)
+{
+    put_integer(file, "/model/0_lstm", "input_size", 0);
+}
+
+static void make_too_many_sublayers(hid_t file)
+{
+    put_integer(file, "/model/0_lstm", "num_layers", 1025);
+}
+
+static void make_bias_a_count(hid_t file)
+{
+    put_integer(file, "/model/0_lstm", "bias", 2);
+}
+
+static void make_dropout_certain(hid_t file)
+{
+    put_real(file, "/model/0_lstm", "dropout", 1.0);
+}
+
+static void make_h0_not_a_number(hid_t file)
+{
+    put_real(file, "/model/0_lstm", "h0", (double)NAN);
+}
+
+static void make_the_projection_wide(hid_t file)
+{
+    put_integer(file, "/model/0_lstm", "proj_size", 2);
+}
+
+static void select_nothing_known(hid_t file)
+{
+    put_text(file, "/model/1_select", "step", "\033[2J");
+}
+
+static void lose_a_layer_in_the_middle(hid_t file)
+{
+    drop(file, "/model/1_select");
+}
+
+static void double_a_layer(hid_t file)
+{
+    assert_true(H5Lcopy(file, "/model/0_lstm", file, "/model/0_gru", H5P_DEFAULT, H5P_DEFAULT) >=
+                0);
+}
+
+static void number_a_layer_strangely(hid_t file)
+{
+    assert_true(
+        H5Lmove(file, "/model/2_linear", file, "/model/02_linear", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+}
+
+static void have_an_unknown_layer(hid_t file)
+{
+    assert_true(
+        H5Lmove(file, "/model/2_linear", file, "/model/2_conv2d", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+}
+
+static void have_no_layers(hid_t file)
+{
+    drop(file, "/model/0_lstm");
+    drop(file, "/model/1_select");
+    drop(file, "/model/2_linear");
+}
+
+static void have_too_many_layers(hid_t file)
+{
+    for (int i = 3; i < 65; i++) {
+        char path[32];
+
+        snprintf(path, sizeof path, "/model/%d_select", i);
+        put_group(file, path);
+        put_text(file, path, "type", "select");
+    }
+}
+
+static void lose_the_model(hid_t file)
+{
+    drop(file, "/model");
+}
+
+static void crafted_layers_are_refused_by_name(void **state)
+{
+    static const struct {
+        void (*change)(hid_t file);
+        const char *expected;
+    } cases[] = {
+        {lose_the_hidden_size, "/model/0_lstm has no attribute hidden_size"},
+        {lose_the_input_size, "/model/0_lstm has no attribute input_size"},
+        {lose_the_type, "/model/0_lstm has no attribute type"},
+        {change_the_type,
+         "/model/0_lstm has the attribute type = \"gru\", which is not in its name"},
+        {make_the_hidden_size_negative,
+         "/model/0_lstm is no layer: layer 0 (lstm): hidden_size: expected an integer "
+         "(1..16777216), found -9223372036854775808"},
+        {make_the_hidden_size_huge, "hidden_size: expected an integer (1..16777216), found"},
+        {make_the_hidden_size_a_text, "/model/0_lstm has an attribute hidden_size that is not a "
+                                      "64-bit little-endian integer"},
+        {make_the_hidden_size_a_number, "/model/0_lstm has an attribute hidden_size that is not"},
+        {make_the_input_size_zero,
+         "/model/0_lstm has the attribute input_size = 0, which must be above 0"},
+        {make_too_many_sublayers, "num_layers: expected an integer (1..1024), found 1025"},
+        {make_bias_a_count, "/model/0_lstm has the attribute bias = 2, not 0 or 1"},
+        {make_dropout_certain, "dropout: expected a number (0..below 1), found 1"},
+        {make_h0_not_a_number, "/model/0_lstm has an attribute h0 that is not finite: nan"},
+        {make_the_projection_wide, "proj_size is 2, but must be less than hidden_size, 2"},
+        {select_nothing_known, "/model/1_select has the attribute step = \"?[2J\", expected one of "
+                               "last, first, mean, max"},
+        {lose_a_layer_in_the_middle, "/model has no layer 1 of a known type"},
+        {double_a_layer, "/model has no layer 3 of a known type"},
+        {number_a_layer_strangely, "/model has no layer 2 of a known type"},
+        {have_an_unknown_layer, "/model has no layer 2 of a known type"},
+        {have_no_layers, "/model has 0 layers, expected 1 to 64"},
+        {have_too_many_layers, "/model has 65 layers, expected 1 to 64"},
+        {lose_the_model, "/model is missing"},
+        {make_a_layer_a_tensor, "/model/2_linear is not a group"},
+        {link_a_layer_softly, "/model/2_linear is a link to elsewhere"},
+        {link_the_model_outside, "/model is a link to elsewhere"},
+        {link_a_layer_to_the_root, "/model/2_linear has no attribute type"},
+        {come_from_the_future, "has format_version 7, this program reads 1 to 1"},
+    };
+    rnn_layer_cfg found[RNN_MODEL_MAX_LAYERS];
+    run r;
+    void *image;
+    size_t n_image;
+
+    (void)state;
+    create_trained(&r, RNN_OPTIMIZER_SGD);
+    assert_int_equal(rnn_checkpoint_image_write(&r.checkpoint, CREATED_AT, 0, &image, &n_image),
+                     RNN_OK);
+    assert_int_equal(rnn_checkpoint_write(&r.checkpoint, ".", NULL), RNN_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t n = 5;
+
+        craft("crafted.h5", image, n_image, cases[i].change);
+        assert_refused(RNN_ERR_DATA, rnn_checkpoint_read_layers("crafted.h5", found, &n),
+                       cases[i].expected);
+        assert_non_null(strstr(rnn_error_message(), "crafted.h5: "));
+        assert_int_equal(n, 0);
+    }
+    rnn_free(image);
+    destroy_run(&r);
+}
+
+static void layers_of_older_files_have_defaults(void **state)
+{
+    rnn_layer_cfg found[RNN_MODEL_MAX_LAYERS], expected = rnn_layer_defaults(RNN_LAYER_LSTM);
+    run r, read;
+    void *image;
+    size_t n_image, n;
+
+    (void)state;
+    create_trained(&r, RNN_OPTIMIZER_SGD);
+    create_empty(&read, RNN_OPTIMIZER_SGD);
+    assert_int_equal(rnn_checkpoint_image_write(&r.checkpoint, CREATED_AT, 0, &image, &n_image),
+                     RNN_OK);
+    craft("crafted.h5", image, n_image, be_as_old_as_the_first);
+    assert_int_equal(rnn_checkpoint_read_layers("crafted.h5", found, &n), RNN_OK);
+    assert_int_equal(n, 3);
+    expected.input_size = 3;
+    expected.hidden_size = expected.num_layers = 2;
+    assert_same_layer(&found[0], &expected);
+    assert_int_equal(rnn_checkpoint_read("crafted.h5", &read.checkpoint), RNN_OK);
+    assert_same_run(&read, &r);
+    rnn_free(image);
+    destroy_run(&read);
+    destroy_run(&r);
+}
+
 /*
  * Moves tensors to where only their first value is inside the file. A header describes contiguous
  * storage as version 3, class 1, address, size; the size finds the tensors with 5 values. Newer
@@ -1355,6 +1712,11 @@ int main(void)
         IN_FOLDER(other_files_are_refused),
         IN_FOLDER(crafted_content_is_refused_by_name),
         IN_FOLDER(a_resealed_checkpoint_is_accepted),
+        IN_FOLDER(layers_read_back_with_all_sizes),
+        IN_FOLDER(the_number_of_classes_reads_back),
+        IN_FOLDER(a_missing_checkpoint_has_no_layers),
+        IN_FOLDER(crafted_layers_are_refused_by_name),
+        IN_FOLDER(layers_of_older_files_have_defaults),
         IN_FOLDER(a_tensor_beyond_the_end_is_refused),
         IN_FOLDER(a_crafted_configuration_is_refused),
         IN_FOLDER(a_sealed_file_that_is_not_hdf5_is_refused),
