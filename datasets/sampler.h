@@ -1,10 +1,16 @@
 /*
- * Which samples form which global batch. A function of (seed, epoch, batch size) alone: neither
- * ranks nor threads nor interruptions enter.
+ * Which samples form which global batch. A function of (seed, epoch, batch size) and, where
+ * sequences differ, their lengths alone: neither ranks nor threads nor interruptions enter.
  *
  * Batch k of an epoch is order[k * batch_size ...]; the last one may be short and is kept. It is
  * cut into n_shards slices of `rows` = ceil(batch_size / n_shards) samples; the last slices of a
  * batch may be short or empty. Ranks own contiguous runs of shards.
+ *
+ * Without lengths, slice i is shard i. With lengths, the samples of a batch are first sorted, the
+ * longest in front, so that a slice holds samples of similar length and pads little. The slices
+ * are then dealt to the shards such that every aligned run of 2, 4, 8, ... shards has nearly the
+ * same work: ranks wait for each other after every batch. Which samples form a batch, and so the
+ * gradient of a step up to rounding, does not depend on any of this.
  */
 #ifndef RNN_DATASETS_SAMPLER_H
 #define RNN_DATASETS_SAMPLER_H
@@ -21,6 +27,8 @@ typedef struct rnn_sampler_cfg {
     size_t n_shards;   /* > 0 */
     bool shuffle;
     uint64_t seed;
+    const uint32_t *length; /* [n_samples] steps of each, > 0, borrowed; NULL: all alike */
+    size_t seq_len;         /* the longest sequence of the dataset, not only of these samples */
 } rnn_sampler_cfg;
 
 typedef struct rnn_sampler rnn_sampler;
@@ -45,5 +53,19 @@ size_t rnn_sampler_batch_samples(const rnn_sampler *sampler, size_t batch);
  */
 size_t rnn_sampler_shard(const rnn_sampler *sampler, size_t batch, size_t shard,
                          const uint64_t **index);
+
+/*
+ * Steps that a shard is computed with: those of its longest sample, above 32 rounded up by at most
+ * 1/16 (to a multiple of 2^(floor(log2 length) - 4), never beyond seq_len), since every number of
+ * steps costs the executor memory and preparation. 0 without samples. Without lengths seq_len.
+ */
+size_t rnn_sampler_shard_steps(const rnn_sampler *sampler, size_t batch, size_t shard);
+
+/*
+ * Padding in the current epoch: the share of the steps computed that belong to no sample, because
+ * a sample is shorter than its slice or a slice shorter than `rows`; slices without samples are not
+ * computed. `share_ungrouped` is the same if every slice had seq_len steps. O(n_samples).
+ */
+void rnn_sampler_padding(const rnn_sampler *sampler, double *share, double *share_ungrouped);
 
 #endif

@@ -247,6 +247,289 @@ static void all_orders_are_equally_likely(void **state)
     rnn_sampler_destroy(&sampler);
 }
 
+/* -- Lengths ------------------------------------------------------------------------------------*/
+
+enum { LONGEST = 250 };
+
+/* As in speech: many short sequences, few long ones, most lengths several times. */
+static const uint32_t *make_lengths(void)
+{
+    static uint32_t length[MAX_SAMPLES];
+
+    for (size_t i = 0; i < MAX_SAMPLES; i++) {
+        size_t u = i * 7919 % 1009;
+
+        length[i] = (uint32_t)(1 + u * u * (LONGEST - 1) / (1008 * 1008));
+    }
+    return length;
+}
+
+static rnn_sampler_cfg with_lengths(size_t c)
+{
+    rnn_sampler_cfg cfg = cfgs[c];
+
+    cfg.length = make_lengths();
+    cfg.seq_len = LONGEST + 3;
+    return cfg;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+    return left < right ? -1 : left > right;
+}
+
+static void lengths_leave_every_batch_its_samples(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < N_CFGS; c++) {
+        rnn_sampler_cfg cfg = with_lengths(c);
+        rnn_sampler *plain = create(&cfgs[c]), *grouped = create(&cfg);
+
+        for (uint32_t epoch = 0; epoch < 3; epoch++) {
+            rnn_sampler_set_epoch(plain, epoch);
+            rnn_sampler_set_epoch(grouped, epoch);
+            for (size_t batch = 0; batch < rnn_sampler_n_batches(plain); batch++) {
+                uint64_t expected[MAX_SAMPLES], found[MAX_SAMPLES];
+                size_t n = collect(expected, plain, batch, 0, cfg.n_shards);
+
+                assert_int_equal(collect(found, grouped, batch, 0, cfg.n_shards), n);
+                qsort(expected, n, sizeof *expected, compare_numbers);
+                qsort(found, n, sizeof *found, compare_numbers);
+                assert_memory_equal(found, expected, n * sizeof *found);
+            }
+        }
+        rnn_sampler_destroy(&plain);
+        rnn_sampler_destroy(&grouped);
+    }
+}
+
+static void a_slice_holds_neighbours_in_length(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < N_CFGS; c++) {
+        rnn_sampler_cfg cfg = with_lengths(c);
+        rnn_sampler *sampler = create(&cfg);
+
+        for (size_t batch = 0; batch < rnn_sampler_n_batches(sampler); batch++)
+            for (size_t s = 0; s < cfg.n_shards * cfg.n_shards; s++) {
+                const uint64_t *a, *b;
+                size_t n_a = rnn_sampler_shard(sampler, batch, s / cfg.n_shards, &a);
+                size_t n_b = rnn_sampler_shard(sampler, batch, s % cfg.n_shards, &b);
+
+                for (size_t i = 1; i < n_a; i++)
+                    assert_true(cfg.length[a[i]] <= cfg.length[a[i - 1]]);
+                if (n_a > 0 && n_b > 0) /* one slice ends before the other begins */
+                    assert_true(a == b || cfg.length[a[n_a - 1]] >= cfg.length[b[0]] ||
+                                cfg.length[b[n_b - 1]] >= cfg.length[a[0]]);
+            }
+        rnn_sampler_destroy(&sampler);
+    }
+}
+
+static void samples_of_equal_length_stay_in_order(void **state)
+{
+    static const uint32_t length[8] = {3, 5, 3, 5, 3, 5, 3, 3};
+    static const uint64_t expected[8] = {1, 3, 5, 0, 2, 4, 6, 7};
+    const rnn_sampler_cfg cfg = {
+        .n_samples = 8, .batch_size = 8, .n_shards = 1, .length = length, .seq_len = 5};
+    uint64_t order[MAX_SAMPLES];
+
+    (void)state;
+    read_epoch(order, &cfg, 0);
+    assert_memory_equal(order, expected, sizeof expected);
+}
+
+static void slices_are_dealt_to_the_shards_like_cards(void **state)
+{
+    static const uint32_t length[8] = {8, 7, 6, 5, 4, 3, 2, 1};
+    static const uint64_t expected[8] = {0, 7, 3, 4, 1, 6, 2, 5};
+    const rnn_sampler_cfg cfg = {
+        .n_samples = 8, .batch_size = 8, .n_shards = 8, .length = length, .seq_len = 8};
+    uint64_t order[MAX_SAMPLES];
+
+    (void)state;
+    read_epoch(order, &cfg, 0);
+    assert_memory_equal(order, expected, sizeof expected);
+}
+
+/* Steps of shards [first, first + n) of a batch. */
+static size_t work(const rnn_sampler *sampler, size_t batch, size_t first, size_t n)
+{
+    size_t sum = 0;
+
+    for (size_t shard = first; shard < first + n; shard++)
+        sum += rnn_sampler_shard_steps(sampler, batch, shard);
+    return sum;
+}
+
+/*
+ * The two halves of an aligned run get slices whose differences alternate in sign, so their work
+ * differs by no more than the steps of the longest slice do from those of the shortest.
+ */
+static void both_halves_of_a_run_of_shards_have_like_work(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < N_CFGS; c++) {
+        rnn_sampler_cfg cfg = with_lengths(c);
+        rnn_sampler *sampler = create(&cfg);
+
+        for (size_t batch = 0; batch < rnn_sampler_n_batches(sampler); batch++)
+            for (size_t n = 1; 2 * n <= cfg.n_shards; n *= 2)
+                for (size_t first = 0; first < cfg.n_shards; first += 2 * n) {
+                    size_t left = work(sampler, batch, first, n), largest = 0, least = SIZE_MAX;
+                    size_t right = work(sampler, batch, first + n, n);
+
+                    for (size_t shard = first; shard < first + 2 * n; shard++) {
+                        size_t steps = rnn_sampler_shard_steps(sampler, batch, shard);
+
+                        largest = steps > largest ? steps : largest;
+                        least = steps < least ? steps : least;
+                    }
+                    if ((left > right ? left - right : right - left) > largest - least)
+                        fail_msg("configuration %zu, batch %zu: shards %zu..%zu have %zu steps, "
+                                 "the next %zu",
+                                 c, batch, first, first + n - 1, left, right);
+                }
+        rnn_sampler_destroy(&sampler);
+    }
+}
+
+static void any_number_of_shards_gets_every_slice(void **state)
+{
+    rnn_sampler_cfg cfg = with_lengths(6);
+
+    (void)state;
+    cfg.batch_size = cfg.n_samples;
+    for (cfg.n_shards = 1; cfg.n_shards < 70; cfg.n_shards++) {
+        rnn_sampler *sampler = create(&cfg);
+        unsigned seen[MAX_SAMPLES] = {0};
+        uint64_t samples[MAX_SAMPLES];
+
+        assert_int_equal(collect(samples, sampler, 0, 0, cfg.n_shards), cfg.n_samples);
+        for (size_t i = 0; i < cfg.n_samples; i++)
+            assert_int_equal(seen[samples[i]]++, 0);
+        rnn_sampler_destroy(&sampler);
+    }
+}
+
+static void grouping_is_a_function_of_seed_and_epoch(void **state)
+{
+    static const uint32_t epochs[] = {7, 0, UINT32_MAX, 3, 3, 0, 7};
+    rnn_sampler_cfg cfg = with_lengths(6);
+    rnn_sampler *sampler = create(&cfg);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof epochs / sizeof *epochs; i++) {
+        uint64_t expected[MAX_SAMPLES], order[MAX_SAMPLES];
+        size_t total = 0;
+
+        read_epoch(expected, &cfg, epochs[i]);
+        rnn_sampler_set_epoch(sampler, epochs[i]);
+        for (size_t batch = 0; batch < rnn_sampler_n_batches(sampler); batch++)
+            total += collect(order + total, sampler, batch, 0, cfg.n_shards);
+        assert_memory_equal(order, expected, total * sizeof *order);
+    }
+    rnn_sampler_destroy(&sampler);
+}
+
+/* -- Steps --------------------------------------------------------------------------------------*/
+
+/* Of a shard with one sample. */
+static size_t steps_for(uint32_t length, size_t seq_len)
+{
+    const rnn_sampler_cfg cfg = {
+        .n_samples = 1, .batch_size = 1, .n_shards = 1, .length = &length, .seq_len = seq_len};
+    rnn_sampler *sampler = create(&cfg);
+    size_t steps = rnn_sampler_shard_steps(sampler, 0, 0);
+
+    rnn_sampler_destroy(&sampler);
+    return steps;
+}
+
+static void steps_are_rounded_up_to_few_values(void **state)
+{
+    static const size_t expected[][2] = {{1, 1},     {31, 31},   {32, 32},   {33, 34},
+                                         {34, 34},   {63, 64},   {64, 64},   {65, 68},
+                                         {127, 128}, {129, 136}, {255, 256}, {1000, 1024}};
+    size_t n_values = 0, last = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        assert_int_equal(steps_for((uint32_t)expected[i][0], 1 << 20), expected[i][1]);
+    for (uint32_t length = 1; length <= 4096; length++) {
+        size_t steps = steps_for(length, 1 << 20);
+
+        assert_true(steps >= length && 16 * (steps - length) < length);
+        n_values += steps != last;
+        last = steps;
+    }
+    assert_int_equal(n_values, 32 + 7 * 16);
+}
+
+static void steps_stay_below_the_longest_sequence(void **state)
+{
+    (void)state;
+    assert_int_equal(steps_for(65, 66), 66);
+    assert_int_equal(steps_for(65, 65), 65);
+    assert_int_equal(steps_for(65, 68), 68);
+}
+
+static void steps_reach_every_sample_of_the_shard(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < N_CFGS; c++) {
+        rnn_sampler_cfg cfg = with_lengths(c);
+        rnn_sampler *sampler = create(&cfg);
+
+        for (size_t batch = 0; batch < rnn_sampler_n_batches(sampler); batch++)
+            for (size_t shard = 0; shard < cfg.n_shards; shard++) {
+                const uint64_t *index;
+                size_t n = rnn_sampler_shard(sampler, batch, shard, &index);
+                size_t steps = rnn_sampler_shard_steps(sampler, batch, shard);
+
+                for (size_t i = 0; i < n; i++)
+                    assert_true(cfg.length[index[i]] <= steps);
+                assert_true(n > 0 ? steps <= cfg.seq_len : steps == 0);
+            }
+        rnn_sampler_destroy(&sampler);
+    }
+}
+
+static void without_lengths_all_shards_have_the_full_steps(void **state)
+{
+    const rnn_sampler_cfg cfg = {.n_samples = 3, .batch_size = 4, .n_shards = 4, .seq_len = 28};
+    rnn_sampler *sampler = create(&cfg);
+    double share, ungrouped;
+
+    (void)state;
+    for (size_t shard = 0; shard < 4; shard++)
+        assert_int_equal(rnn_sampler_shard_steps(sampler, 0, shard), 28);
+    rnn_sampler_padding(sampler, &share, &ungrouped);
+    assert_true(share == 0 && ungrouped == 0);
+    rnn_sampler_destroy(&sampler);
+}
+
+/*
+ * Batch 0: slices 8 8 | 4 2, padding 2 of 24 steps; batch 1, with one row missing: 3 -, padding 3
+ * of 6. Sums of lengths: 22 + 3. Ungrouped, each of the three slices has 2 x 10 steps.
+ */
+static void padding_is_the_share_of_steps_of_no_sample(void **state)
+{
+    static const uint32_t length[5] = {2, 8, 4, 8, 3};
+    const rnn_sampler_cfg cfg = {
+        .n_samples = 5, .batch_size = 4, .n_shards = 2, .length = length, .seq_len = 10};
+    rnn_sampler *sampler = create(&cfg);
+    double share, ungrouped;
+
+    (void)state;
+    rnn_sampler_padding(sampler, &share, &ungrouped);
+    assert_true(share == 1 - 25.0 / 30.0);
+    assert_true(ungrouped == 1 - 25.0 / 60.0);
+    rnn_sampler_destroy(&sampler);
+}
+
 /* -- Failures -----------------------------------------------------------------------------------*/
 
 static void sizes_of_zero_are_refused(void **state)
@@ -273,6 +556,22 @@ static void more_samples_than_memory_are_refused(void **state)
     assert_null(sampler);
 }
 
+static void lengths_beyond_the_bounds_are_refused(void **state)
+{
+    static const uint32_t length[2][3] = {{1, 0, 2}, {1, 2, 3}};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const rnn_sampler_cfg cfg = {
+            .n_samples = 3, .batch_size = 2, .n_shards = 1, .length = length[i], .seq_len = 2};
+        rnn_sampler *sampler;
+
+        assert_int_equal(rnn_sampler_create(&sampler, &cfg), RNN_ERR_DATA);
+        assert_null(sampler);
+        assert_non_null(strstr(rnn_error_message(), "expected 1 to 2"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,8 +584,21 @@ int main(void)
         cmocka_unit_test(order_does_not_depend_on_the_epochs_before),
         cmocka_unit_test(order_is_the_one_it_has_always_been),
         cmocka_unit_test(all_orders_are_equally_likely),
+        cmocka_unit_test(lengths_leave_every_batch_its_samples),
+        cmocka_unit_test(a_slice_holds_neighbours_in_length),
+        cmocka_unit_test(samples_of_equal_length_stay_in_order),
+        cmocka_unit_test(slices_are_dealt_to_the_shards_like_cards),
+        cmocka_unit_test(both_halves_of_a_run_of_shards_have_like_work),
+        cmocka_unit_test(any_number_of_shards_gets_every_slice),
+        cmocka_unit_test(grouping_is_a_function_of_seed_and_epoch),
+        cmocka_unit_test(steps_are_rounded_up_to_few_values),
+        cmocka_unit_test(steps_stay_below_the_longest_sequence),
+        cmocka_unit_test(steps_reach_every_sample_of_the_shard),
+        cmocka_unit_test(without_lengths_all_shards_have_the_full_steps),
+        cmocka_unit_test(padding_is_the_share_of_steps_of_no_sample),
         cmocka_unit_test(sizes_of_zero_are_refused),
         cmocka_unit_test(more_samples_than_memory_are_refused),
+        cmocka_unit_test(lengths_beyond_the_bounds_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
