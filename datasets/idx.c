@@ -1,14 +1,13 @@
 #include "datasets/idx.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
+#include "datasets/files.h"
 #include "kernels/digest.h"
 #include "kernels/memory.h"
 
@@ -46,18 +45,9 @@ typedef struct input {
 
 static rnn_status open_input(input *in)
 {
-    struct stat info;
     int fd;
 
-    if (stat(in->path, &info) != 0)
-        return RNN_FAIL(RNN_ERR_NOINPUT, "cannot open '%s': %s", in->path, strerror(errno));
-    if (!S_ISREG(info.st_mode))
-        return RNN_FAIL(RNN_ERR_NOINPUT, "cannot read '%s': expected a regular file, found a %s",
-                        in->path, S_ISDIR(info.st_mode) ? "folder" : "device, pipe or socket");
-    /* Not blocking: a pipe may have taken the file's place since. */
-    fd = open(in->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0)
-        return RNN_FAIL(RNN_ERR_NOINPUT, "cannot open '%s': %s", in->path, strerror(errno));
+    RNN_TRY(rnn_files_open(&fd, in->path));
     in->stream = gzdopen(fd, "rb");
     if (in->stream == NULL) {
         close(fd);

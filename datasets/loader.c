@@ -17,17 +17,25 @@ typedef struct place {
     size_t batch;
 } place;
 
+/* Shard i's part of an array begins at i times what the longest sequence takes. */
 typedef struct slot {
-    rnn_batch batch; /* the consumer's view of the arrays below */
-    size_t *n_valid;
-    float *x;
-    int32_t *label;
+    rnn_batch batch;        /* the consumer's view of the arrays below */
+    rnn_batch_shard *shard; /* [n_shards] */
+    float *x, *target;      /* NULL as in a shard: */
+    int32_t *token, *label;
+    int32_t *length;
     uint64_t *sample_id;
 } slot;
+
+/* Elements of a shard's part of each array; 0 if the dataset does not use it. */
+typedef struct shard_sizes {
+    size_t x, token, label, target;
+} shard_sizes;
 
 struct rnn_loader {
     rnn_loader_cfg cfg;
     size_t n_batches;
+    shard_sizes sizes;
     slot slots[N_SLOTS];
 
     rnn_sampler *sampler; /* the thread's own */
@@ -45,25 +53,61 @@ struct rnn_loader {
 
 /* -- The thread ---------------------------------------------------------------------------------*/
 
-static void assemble(const rnn_loader *loader, slot *into, place at)
+/* Where shard i of this rank is put together. */
+static rnn_dataset_slice slice_at(const rnn_loader *loader, const slot *in, size_t i)
+{
+    const shard_sizes *sizes = &loader->sizes;
+
+    return (rnn_dataset_slice){
+        .x = sizes->x > 0 ? in->x + i * sizes->x : NULL,
+        .token = sizes->token > 0 ? in->token + i * sizes->token : NULL,
+        .length = in->length + i * in->batch.rows,
+        .label = sizes->label > 0 ? in->label + i * sizes->label : NULL,
+        .target = sizes->target > 0 ? in->target + i * sizes->target : NULL,
+    };
+}
+
+static bool is_ragged(const rnn_batch_shard *shard)
+{
+    for (size_t row = 0; row < shard->n_valid; row++)
+        if ((size_t)shard->length[row] < shard->seq_len)
+            return true;
+    return false;
+}
+
+static void assemble_shard(const rnn_loader *loader, slot *into, size_t i)
 {
     const rnn_loader_cfg *cfg = &loader->cfg;
-    rnn_batch *batch = &into->batch;
-    size_t rows = batch->rows, shard_values = batch->seq_len * rows * batch->n_features;
+    size_t rows = into->batch.rows, number = into->batch.number;
+    size_t global = cfg->first_shard + i; /* number of the shard */
+    rnn_dataset_slice slice = slice_at(loader, into, i);
+    rnn_batch_shard *shard = &into->shard[i];
+    const uint64_t *index;
 
+    *shard = (rnn_batch_shard){
+        .n_valid = rnn_sampler_shard(loader->sampler, number, global, &index),
+        .seq_len = rnn_sampler_shard_steps(loader->sampler, number, global),
+        .x = slice.x,
+        .token = slice.token,
+        .length = slice.length,
+        .label = slice.label,
+        .target = slice.target,
+        .sample_id = into->sample_id + i * rows,
+    };
+    memcpy(into->sample_id + i * rows, index, shard->n_valid * sizeof *index);
+    rnn_dataset_gather(cfg->dataset, cfg->split, index, shard->n_valid, rows, shard->seq_len,
+                       &slice);
+    shard->is_ragged = is_ragged(shard);
+}
+
+static void assemble(const rnn_loader *loader, slot *into, place at)
+{
     rnn_sampler_set_epoch(loader->sampler, at.epoch);
-    batch->epoch = at.epoch;
-    batch->number = at.batch;
-    batch->n_samples = rnn_sampler_batch_samples(loader->sampler, at.batch);
-    for (size_t i = 0; i < cfg->n_shards; i++) {
-        const uint64_t *index;
-        size_t n = rnn_sampler_shard(loader->sampler, at.batch, cfg->first_shard + i, &index);
-
-        into->n_valid[i] = n;
-        memcpy(into->sample_id + i * rows, index, n * sizeof *index);
-        rnn_dataset_gather(cfg->dataset, cfg->split, index, n, rows, into->x + i * shard_values,
-                           into->label + i * rows);
-    }
+    into->batch.epoch = at.epoch;
+    into->batch.number = at.batch;
+    into->batch.n_samples = rnn_sampler_batch_samples(loader->sampler, at.batch);
+    for (size_t i = 0; i < loader->cfg.n_shards; i++)
+        assemble_shard(loader, into, i);
 }
 
 static bool has_work(const rnn_loader *loader)
@@ -131,38 +175,65 @@ static rnn_status check_cfg(const rnn_loader_cfg *cfg)
     return RNN_OK;
 }
 
-static rnn_status create_slot(slot *out, const rnn_loader *loader)
+static rnn_status measure(rnn_loader *loader)
 {
     static const char what[] = "the values of a batch";
     const rnn_dataset_info *info = rnn_dataset_get_info(loader->cfg.dataset);
-    size_t rows = rnn_sampler_rows(loader->sampler), n_shards = loader->cfg.n_shards;
-    size_t n_rows, n_values;
+    size_t rows = rnn_sampler_rows(loader->sampler), n_steps;
+    bool per_step = info->target == RNN_TARGET_STEP_LABEL || info->target == RNN_TARGET_STEP_VALUES;
+    bool has_label = info->target == RNN_TARGET_LABEL || info->target == RNN_TARGET_STEP_LABEL;
+    shard_sizes *sizes = &loader->sizes;
 
-    RNN_TRY(rnn_size_multiply(&n_rows, n_shards, rows, what));
-    RNN_TRY(rnn_size_multiply(&n_values, n_rows, info->seq_len * info->n_features, what));
-    RNN_TRY(RNN_ALLOC(&out->n_valid, n_shards, "the shard sizes of a batch"));
-    RNN_TRY(RNN_ALLOC(&out->x, n_values, what));
-    RNN_TRY(RNN_ALLOC(&out->label, n_rows, "the labels of a batch"));
-    RNN_TRY(RNN_ALLOC(&out->sample_id, n_rows, "the sample numbers of a batch"));
+    RNN_TRY(rnn_size_multiply(&n_steps, info->seq_len, rows, what));
+    if (info->n_tokens > 0)
+        sizes->token = n_steps;
+    else
+        RNN_TRY(rnn_size_multiply(&sizes->x, n_steps, info->n_features, what));
+    if (has_label)
+        sizes->label = per_step ? n_steps : rows;
+    else
+        RNN_TRY(rnn_size_multiply(&sizes->target, per_step ? n_steps : rows, info->n_target_values,
+                                  what));
+    return RNN_OK;
+}
+
+/* n_shards times `size` elements of `element_size` bytes; none if size is 0. */
+static rnn_status allocate(void **out, size_t n_shards, size_t size, size_t element_size)
+{
+    static const char what[] = "the values of a batch";
+    size_t count;
+
+    if (size == 0)
+        return RNN_OK;
+    RNN_TRY(rnn_size_multiply(&count, n_shards, size, what));
+    return rnn_alloc(out, count, element_size, what);
+}
+
+static rnn_status create_slot(slot *out, const rnn_loader *loader)
+{
+    const shard_sizes *sizes = &loader->sizes;
+    size_t rows = rnn_sampler_rows(loader->sampler), n = loader->cfg.n_shards;
+
+    RNN_TRY(allocate((void **)&out->x, n, sizes->x, sizeof *out->x));
+    RNN_TRY(allocate((void **)&out->token, n, sizes->token, sizeof *out->token));
+    RNN_TRY(allocate((void **)&out->label, n, sizes->label, sizeof *out->label));
+    RNN_TRY(allocate((void **)&out->target, n, sizes->target, sizeof *out->target));
+    RNN_TRY(allocate((void **)&out->length, n, rows, sizeof *out->length));
+    RNN_TRY(allocate((void **)&out->sample_id, n, rows, sizeof *out->sample_id));
+    RNN_TRY(RNN_ALLOC(&out->shard, n, "the shards of a batch"));
     out->batch = (rnn_batch){
-        .first_shard = loader->cfg.first_shard,
-        .n_shards = n_shards,
-        .rows = rows,
-        .seq_len = info->seq_len,
-        .n_features = info->n_features,
-        .n_valid = out->n_valid,
-        .x = out->x,
-        .label = out->label,
-        .sample_id = out->sample_id,
-    };
+        .first_shard = loader->cfg.first_shard, .n_shards = n, .rows = rows, .shard = out->shard};
     return RNN_OK;
 }
 
 static void destroy_slot(slot *old)
 {
-    rnn_free(old->n_valid);
+    rnn_free(old->shard);
     rnn_free(old->x);
+    rnn_free(old->token);
     rnn_free(old->label);
+    rnn_free(old->target);
+    rnn_free(old->length);
     rnn_free(old->sample_id);
 }
 
@@ -177,7 +248,9 @@ rnn_status rnn_loader_create(rnn_loader **out, const rnn_loader_cfg *cfg)
     loader->cfg = *cfg;
     pthread_mutex_init(&loader->mutex, NULL);
     pthread_cond_init(&loader->changed, NULL);
-    RNN_TRY_GOTO(st, rnn_sampler_create(&loader->sampler, &cfg->sampler), done);
+    loader->cfg.sampler.seq_len = rnn_dataset_get_info(cfg->dataset)->seq_len;
+    RNN_TRY_GOTO(st, rnn_sampler_create(&loader->sampler, &loader->cfg.sampler), done);
+    RNN_TRY_GOTO(st, measure(loader), done);
     loader->n_batches = rnn_sampler_n_batches(loader->sampler);
     loader->wanted.batch = loader->n_batches;
     for (size_t i = 0; i < N_SLOTS; i++)

@@ -5,25 +5,37 @@
 #ifndef RNN_DATASETS_LOADER_H
 #define RNN_DATASETS_LOADER_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "datasets/dataset.h"
 #include "datasets/sampler.h"
 
+/* One slice of a batch: what one worker computes at a time. */
+typedef struct rnn_batch_shard {
+    size_t n_valid; /* rows past these are padding */
+    size_t seq_len; /* steps to compute; may be 0 if n_valid is 0 */
+    /* The inputs, one of them NULL */
+    const float *x;        /* [seq_len][rows][n_features], 0 in padding */
+    const int32_t *token;  /* [seq_len][rows], -1 in padding */
+    const int32_t *length; /* [rows] steps of each sample, 0 in padding */
+    bool is_ragged;        /* a sample among the n_valid is shorter than seq_len */
+    /* What is to be learned, one of them NULL; the steps only if there is one for each */
+    const int32_t *label;      /* [seq_len][rows], -1 in padding */
+    const float *target;       /* [seq_len][rows][n_target_values], 0 in padding */
+    const uint64_t *sample_id; /* [rows] sample numbers, meaningless in padding */
+} rnn_batch_shard;
+
 /* One rank's part of one global batch; lent until the next rnn_loader_next or _seek. */
 typedef struct rnn_batch {
     uint32_t epoch;
-    size_t number;      /* batch in the epoch */
-    size_t n_samples;   /* of the global batch, over all ranks */
-    size_t first_shard; /* this rank has shards first_shard .. first_shard + n_shards - 1 */
-    size_t n_shards;    /* of this rank */
-    size_t rows;        /* rows of every slice; those past n_valid are zero padding */
-    size_t seq_len;
-    size_t n_features;
-    const size_t *n_valid;     /* [n_shards] */
-    const float *x;            /* [n_shards][seq_len][rows][n_features] */
-    const int32_t *label;      /* [n_shards][rows], -1 in padding */
-    const uint64_t *sample_id; /* [n_shards][rows] sample numbers, meaningless in padding */
+    size_t number;                /* batch in the epoch */
+    size_t n_samples;             /* of the global batch, over all ranks */
+    size_t first_shard;           /* this rank has first_shard .. first_shard + n_shards - 1 */
+    size_t n_shards;              /* of this rank */
+    size_t rows;                  /* of every slice */
+    const rnn_batch_shard *shard; /* [n_shards] */
 } rnn_batch;
 
 typedef struct rnn_loader rnn_loader;
@@ -31,7 +43,7 @@ typedef struct rnn_loader rnn_loader;
 typedef struct rnn_loader_cfg {
     const rnn_dataset *dataset; /* borrowed; outlives the loader */
     rnn_split split;
-    rnn_sampler_cfg sampler;
+    rnn_sampler_cfg sampler;      /* seq_len is the dataset's, whatever stands here */
     size_t first_shard, n_shards; /* this rank's run of shards */
 } rnn_loader_cfg;
 

@@ -203,8 +203,7 @@ static const rnn_cross_entropy_args loss_args = {.ignore_index = -100, .label_sm
 static rnn_status shard_forward(rnn_executor *e, worker *w, const rnn_batch *batch, size_t shard,
                                 bool with_gradient)
 {
-    size_t slice = batch->seq_len * batch->rows * batch->n_features;
-    const float *x = batch->x + shard * slice;
+    const float *x = batch->shard[shard].x;
 
     for (size_t s = 0; s < e->n_stages; s++) {
         RNN_TRY(e->classes[s]->forward(w->stages[s], x, w->values[s + 1]));
@@ -212,7 +211,7 @@ static rnn_status shard_forward(rnn_executor *e, worker *w, const rnn_batch *bat
     }
     e->results[shard] = rnn_loss_cross_entropy(
         &loss_args, batch->rows, rnn_model_output(e->cfg.model).n_features, x,
-        batch->label + shard * batch->rows, with_gradient ? w->gradients[e->n_stages] : NULL, NULL);
+        batch->shard[shard].label, with_gradient ? w->gradients[e->n_stages] : NULL, NULL);
     return RNN_OK;
 }
 
@@ -282,7 +281,7 @@ static rnn_status worker_gradients(rnn_executor *e, worker *w, const void *argum
 
         RNN_TRY(take_buffer(e, w, &leaf.sum));
         e->results[shard] = (rnn_loss_sums){0};
-        if (batch->n_valid[shard] > 0)
+        if (batch->shard[shard].n_valid > 0)
             st = shard_gradient(e, w, batch, shard, leaf.sum);
         push(&w->tree, leaf, e->packed_size);
         RNN_TRY(st);
@@ -365,7 +364,7 @@ static rnn_status worker_begin(rnn_executor *e, worker *w, const void *argument)
     w->tree.nodes[w->tree.n_nodes++] = (node){.sum = w->sum}; /* remember it for clear_tree */
     for (size_t i = 0; i < w->count; i++) {
         e->results[w->first + i] = (rnn_loss_sums){0};
-        if (batch->n_valid[w->first + i] > 0)
+        if (batch->shard[w->first + i].n_valid > 0)
             w->last = i;
     }
     for (size_t i = 0; i < w->last && w->last < w->count; i++)
@@ -434,7 +433,7 @@ static rnn_status worker_evaluate(rnn_executor *e, worker *w, const void *argume
 
     for (size_t shard = w->first; shard < w->first + w->count; shard++) {
         e->results[shard] = (rnn_loss_sums){0};
-        if (batch->n_valid[shard] > 0)
+        if (batch->shard[shard].n_valid > 0)
             RNN_TRY(shard_forward(e, w, batch, shard, false));
     }
     return RNN_OK;

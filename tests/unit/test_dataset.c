@@ -88,9 +88,17 @@ static void info_describes_the_files(void **state)
     assert_int_equal(info->n_samples[RNN_SPLIT_TRAIN], N_TRAIN);
     assert_int_equal(info->n_samples[RNN_SPLIT_TEST], N_TEST);
     assert_int_equal(info->seq_len, ROWS);
+    assert_int_equal(info->min_len, ROWS);
+    assert_false(info->is_ragged);
     assert_int_equal(info->n_features, COLS);
+    assert_int_equal(info->n_tokens, 0);
+    assert_int_equal(info->target, RNN_TARGET_LABEL);
+    assert_int_equal(info->n_target_values, 0);
     assert_int_equal(info->n_classes, IDX_CLASSES);
     assert_true(info->bytes_in_memory >= (N_TRAIN + N_TEST) * (IMAGE + 1));
+    assert_null(rnn_dataset_lengths(dataset, RNN_SPLIT_TRAIN));
+    assert_int_equal(rnn_dataset_length(dataset, RNN_SPLIT_TEST, N_TEST - 1), ROWS);
+    assert_null(rnn_dataset_token_text(dataset, 0));
     rnn_dataset_destroy(&dataset);
     assert_null(dataset);
     rnn_dataset_destroy(&dataset);
@@ -329,14 +337,15 @@ static void settings_without_meaning_are_refused(void **state)
 
 /* -- Gathering ----------------------------------------------------------------------------------*/
 
-/* Exact: both sides round the same double expression once. */
+/* Exact: both sides round the same double expression once. Steps behind the image are padding. */
 static void check_gather(rnn_sequence sequence)
 {
-    enum { SLOTS = 5, VALID = 3 };
+    enum { SLOTS = 5, VALID = 3, EXTRA = 2, MAX_VALUES = (ROWS + EXTRA) * (COLS + EXTRA) * SLOTS };
     static const uint64_t index[VALID] = {5, 0, 3};
     rnn_dataset_cfg cfg = default_cfg();
-    float x[IMAGE * SLOTS];
-    int32_t label[SLOTS];
+    float x[MAX_VALUES];
+    int32_t label[SLOTS], length[SLOTS];
+    const rnn_dataset_slice slice = {.x = x, .length = length, .label = label};
     rnn_dataset *dataset;
     size_t seq_len = sequence == RNN_SEQUENCE_ROWS ? ROWS : COLS;
     size_t n_features = IMAGE / seq_len;
@@ -347,21 +356,23 @@ static void check_gather(rnn_sequence sequence)
     dataset = open_dataset(&cfg);
     memset(x, 0xFF, sizeof x);
     memset(label, 0x55, sizeof label);
-    rnn_dataset_gather(dataset, RNN_SPLIT_TEST, index, VALID, SLOTS, x, label);
-    for (size_t i = 0; i < IMAGE * SLOTS; i++) {
+    rnn_dataset_gather(dataset, RNN_SPLIT_TEST, index, VALID, SLOTS, seq_len + EXTRA, &slice);
+    for (size_t i = 0; i < (seq_len + EXTRA) * n_features * SLOTS; i++) {
         size_t t = i / n_features / SLOTS, slot = i / n_features % SLOTS, f = i % n_features;
         size_t pixel = sequence == RNN_SEQUENCE_ROWS ? t * COLS + f : f * COLS + t;
         float expected = 0;
 
-        if (slot < VALID)
+        if (slot < VALID && t < seq_len)
             expected =
                 (float)((idx_pixel(index[slot] * IMAGE + pixel) / 255.0 - cfg.mean) / cfg.std);
         if (x[i] != expected)
             fail_msg("step %zu, slot %zu, feature %zu: expected %g, found %g", t, slot, f,
                      (double)expected, (double)x[i]);
     }
-    for (size_t slot = 0; slot < SLOTS; slot++)
+    for (size_t slot = 0; slot < SLOTS; slot++) {
         assert_int_equal(label[slot], slot < VALID ? idx_label(index[slot]) : -1);
+        assert_int_equal(length[slot], slot < VALID ? seq_len : 0);
+    }
     rnn_dataset_destroy(&dataset);
 }
 
@@ -382,15 +393,18 @@ static void gathering_nothing_gives_padding_alone(void **state)
     rnn_dataset_cfg cfg = default_cfg();
     rnn_dataset *dataset = open_dataset(&cfg);
     float x[2 * IMAGE];
-    int32_t label[2] = {7, 7};
+    int32_t label[2] = {7, 7}, length[2] = {7, 7};
+    const rnn_dataset_slice slice = {.x = x, .length = length, .label = label};
 
     (void)state;
     memset(x, 0xFF, sizeof x);
-    rnn_dataset_gather(dataset, RNN_SPLIT_TRAIN, NULL, 0, 2, x, label);
+    rnn_dataset_gather(dataset, RNN_SPLIT_TRAIN, NULL, 0, 2, ROWS, &slice);
     for (size_t i = 0; i < 2 * IMAGE; i++)
         assert_true(x[i] == 0);
     assert_int_equal(label[0], -1);
     assert_int_equal(label[1], -1);
+    assert_int_equal(length[0], 0);
+    assert_int_equal(length[1], 0);
     rnn_dataset_destroy(&dataset);
 }
 

@@ -94,8 +94,6 @@ static void assert_batch(const rnn_batch *batch, const rnn_loader_cfg *cfg, uint
     assert_int_equal(batch->number, number);
     assert_int_equal(batch->first_shard, cfg->first_shard);
     assert_int_equal(batch->n_shards, cfg->n_shards);
-    assert_int_equal(batch->seq_len, ROWS);
-    assert_int_equal(batch->n_features, COLS);
     assert_int_equal(rnn_sampler_create(&sampler, &cfg->sampler), RNN_OK);
     rnn_sampler_set_epoch(sampler, epoch);
     rows = rnn_sampler_rows(sampler);
@@ -104,15 +102,22 @@ static void assert_batch(const rnn_batch *batch, const rnn_loader_cfg *cfg, uint
     assert_int_equal(batch->n_samples, rnn_sampler_batch_samples(sampler, number));
     for (size_t i = 0; i < cfg->n_shards; i++) {
         static float x[MAX_ROWS * IMAGE];
-        int32_t label[MAX_ROWS];
+        int32_t label[MAX_ROWS], length[MAX_ROWS];
+        const rnn_dataset_slice slice = {.x = x, .length = length, .label = label};
+        const rnn_batch_shard *shard = &batch->shard[i];
         const uint64_t *index;
         size_t n = rnn_sampler_shard(sampler, number, cfg->first_shard + i, &index);
 
-        rnn_dataset_gather(dataset, cfg->split, index, n, rows, x, label);
-        assert_int_equal(batch->n_valid[i], n);
-        assert_memory_equal(batch->sample_id + i * rows, index, n * sizeof *index);
-        assert_memory_equal(batch->label + i * rows, label, rows * sizeof *label);
-        assert_memory_equal(batch->x + i * rows * IMAGE, x, rows * IMAGE * sizeof *x);
+        rnn_dataset_gather(dataset, cfg->split, index, n, rows, ROWS, &slice);
+        assert_int_equal(shard->n_valid, n);
+        assert_int_equal(shard->seq_len, ROWS);
+        assert_false(shard->is_ragged);
+        assert_null(shard->token);
+        assert_null(shard->target);
+        assert_memory_equal(shard->sample_id, index, n * sizeof *index);
+        assert_memory_equal(shard->label, label, rows * sizeof *label);
+        assert_memory_equal(shard->length, length, rows * sizeof *length);
+        assert_memory_equal(shard->x, x, rows * IMAGE * sizeof *x);
     }
     rnn_sampler_destroy(&sampler);
 }
@@ -173,10 +178,10 @@ static void the_short_last_batch_is_kept(void **state)
     seek(loader, 0, N_BATCHES - 1);
     batch = next(loader);
     assert_int_equal(batch->n_samples, LAST_BATCH);
-    assert_int_equal(batch->n_valid[0], 4);
-    assert_int_equal(batch->n_valid[1], LAST_BATCH - 4);
-    assert_int_equal(batch->n_valid[2], 0);
-    assert_int_equal(batch->label[1 * 4 + LAST_BATCH - 4], -1);
+    assert_int_equal(batch->shard[0].n_valid, 4);
+    assert_int_equal(batch->shard[1].n_valid, LAST_BATCH - 4);
+    assert_int_equal(batch->shard[2].n_valid, 0);
+    assert_int_equal(batch->shard[1].label[LAST_BATCH - 4], -1);
     assert_null(next(loader));
     rnn_loader_destroy(&loader);
 }
