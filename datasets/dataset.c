@@ -13,6 +13,7 @@ static const struct {
     const rnn_reader *reader;
 } formats[] = {
     {"idx", &rnn_images_reader},
+    {"strings", &rnn_strings_reader},
 };
 
 enum { N_FORMATS = sizeof formats / sizeof *formats };
