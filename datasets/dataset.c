@@ -13,6 +13,7 @@ static const struct {
     const rnn_reader *reader;
 } formats[] = {
     {"idx", &rnn_images_reader},
+    {"ts", &rnn_series_reader},
     {"strings", &rnn_strings_reader},
 };
 

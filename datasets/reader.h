@@ -27,7 +27,7 @@ typedef struct rnn_reader {
                       const rnn_dataset_slice *into);
 } rnn_reader;
 
-extern const rnn_reader rnn_images_reader, rnn_strings_reader;
+extern const rnn_reader rnn_images_reader, rnn_series_reader, rnn_strings_reader;
 
 /* For readers that normalise values: cfg.mean and cfg.std must be finite, cfg.std > 0. */
 rnn_status rnn_reader_check_scale(const rnn_dataset_cfg *cfg);
