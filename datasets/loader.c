@@ -38,7 +38,8 @@ struct rnn_loader {
     shard_sizes sizes;
     slot slots[N_SLOTS];
 
-    rnn_sampler *sampler; /* the thread's own */
+    rnn_sampler *sampler; /* the thread's own, once it runs */
+    double padding, padding_ungrouped;
 
     pthread_t thread;
     bool has_thread, has_place; /* the consumer's own, as is: */
@@ -251,6 +252,7 @@ rnn_status rnn_loader_create(rnn_loader **out, const rnn_loader_cfg *cfg)
     loader->cfg.sampler.seq_len = rnn_dataset_get_info(cfg->dataset)->seq_len;
     RNN_TRY_GOTO(st, rnn_sampler_create(&loader->sampler, &loader->cfg.sampler), done);
     RNN_TRY_GOTO(st, measure(loader), done);
+    rnn_sampler_padding(loader->sampler, &loader->padding, &loader->padding_ungrouped);
     loader->n_batches = rnn_sampler_n_batches(loader->sampler);
     loader->wanted.batch = loader->n_batches;
     for (size_t i = 0; i < N_SLOTS; i++)
@@ -334,6 +336,12 @@ rnn_status rnn_loader_next(rnn_loader *loader, const rnn_batch **out)
     pthread_cond_broadcast(&loader->changed);
     pthread_mutex_unlock(&loader->mutex);
     return RNN_OK;
+}
+
+void rnn_loader_padding(const rnn_loader *loader, double *share, double *share_ungrouped)
+{
+    *share = loader->padding;
+    *share_ungrouped = loader->padding_ungrouped;
 }
 
 double rnn_loader_wait_seconds(const rnn_loader *loader)

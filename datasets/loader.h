@@ -68,6 +68,9 @@ rnn_status rnn_loader_seek(rnn_loader *loader, uint32_t epoch, size_t batch);
  */
 rnn_status rnn_loader_next(rnn_loader *loader, const rnn_batch **out);
 
+/* See rnn_sampler_padding, of the first epoch and all ranks' shards. */
+void rnn_loader_padding(const rnn_loader *loader, double *share, double *share_ungrouped);
+
 /* Seconds the consumer has waited in rnn_loader_next so far. */
 double rnn_loader_wait_seconds(const rnn_loader *loader);
 

@@ -217,6 +217,188 @@ static void a_lent_batch_stays_while_others_are_prepared(void **state)
     rnn_loader_destroy(&loader);
 }
 
+/* -- Sequences of different lengths, tokens, labels per step
+ * -------------------------------------*/
+
+enum { N_RAGGED = 37, RAGGED_BATCH = 16, LONGEST = 40, DIMS = 2 };
+
+/* A dataset in a file: sample i has 1 + i * 7 % LONGEST steps. */
+static rnn_dataset *open_series(void)
+{
+    char folder[64];
+    const char *const search[] = {folder};
+    const rnn_dataset_cfg cfg = {.format = "ts",
+                                 .name = "",
+                                 .search = search,
+                                 .n_search = 1,
+                                 .std = 1,
+                                 .series = {"t.ts", ""}};
+    rnn_dataset *out;
+    rnn_status st;
+    FILE *file;
+
+    idx_folder_create(folder);
+    file = fopen(idx_path(folder, "t.ts"), "w");
+    assert_non_null(file);
+    fputs("@classLabel true a b\n@data\n", file);
+    for (size_t i = 0; i < N_RAGGED; i++) {
+        size_t length = 1 + i * 7 % LONGEST;
+
+        for (size_t v = 0; v < DIMS * length; v++)
+            fprintf(file, "%zu%c", 1000 * i + v + 1, (v + 1) % length == 0 ? ':' : ',');
+        fprintf(file, "%c\n", i % 2 == 0 ? 'a' : 'b');
+    }
+    assert_int_equal(fclose(file), 0);
+    st = rnn_dataset_open(&out, &cfg);
+    idx_folder_remove(folder);
+    if (st != RNN_OK)
+        fail_msg("%s", rnn_error_message());
+    return out;
+}
+
+/* Pairs of strings of 1 to 7 characters. */
+static rnn_dataset *open_strings(void)
+{
+    static const char *const inputs[] = {"ab", "abcdefg", "c", "gfe", "dd"};
+    static const char *const targets[] = {"ba", "gfedcba", "c", "abc", "ef"};
+    const rnn_dataset_cfg cfg = {.format = "strings",
+                                 .name = "",
+                                 .inputs = inputs,
+                                 .targets = targets,
+                                 .n_inputs = 5,
+                                 .n_targets = 5,
+                                 .alphabet = ""};
+    rnn_dataset *out;
+
+    assert_int_equal(rnn_dataset_open(&out, &cfg), RNN_OK);
+    return out;
+}
+
+static rnn_loader_cfg grouped_cfg(const rnn_dataset *of, size_t batch_size)
+{
+    const rnn_dataset_info *info = rnn_dataset_get_info(of);
+
+    return (rnn_loader_cfg){
+        .dataset = of,
+        .split = RNN_SPLIT_TRAIN,
+        .sampler = {.n_samples = info->n_samples[RNN_SPLIT_TRAIN],
+                    .batch_size = batch_size,
+                    .n_shards = N_SHARDS,
+                    .shuffle = true,
+                    .seed = 3,
+                    .length = rnn_dataset_lengths(of, RNN_SPLIT_TRAIN),
+                    .seq_len = info->seq_len},
+        .n_shards = N_SHARDS,
+    };
+}
+
+/* An array of a shard against what gather puts there; both are NULL where they are not used. */
+static void assert_array(const void *found, const void *expected, size_t n_bytes)
+{
+    assert_int_equal(found == NULL, expected == NULL);
+    if (found != NULL && n_bytes > 0)
+        assert_memory_equal(found, expected, n_bytes);
+}
+
+/* A shard is what sampler and gather say, and ragged if it has a sample that ends early. */
+static void assert_shard(const rnn_batch *batch, const rnn_loader_cfg *cfg,
+                         const rnn_sampler *sampler, size_t i)
+{
+    static float x[MAX_ROWS * LONGEST * DIMS];
+    static int32_t token[MAX_ROWS * LONGEST], label[MAX_ROWS * LONGEST], length[MAX_ROWS];
+    const rnn_batch_shard *shard = &batch->shard[i];
+    bool has_tokens = rnn_dataset_get_info(cfg->dataset)->n_tokens > 0, is_ragged = false;
+    const rnn_dataset_slice slice = {.x = has_tokens ? NULL : x,
+                                     .token = has_tokens ? token : NULL,
+                                     .length = length,
+                                     .label = label};
+    const uint64_t *index;
+    size_t n = rnn_sampler_shard(sampler, batch->number, i, &index);
+    size_t steps = rnn_sampler_shard_steps(sampler, batch->number, i), rows = batch->rows;
+
+    rnn_dataset_gather(cfg->dataset, cfg->split, index, n, rows, steps, &slice);
+    assert_int_equal(shard->n_valid, n);
+    assert_int_equal(shard->seq_len, steps);
+    assert_memory_equal(shard->sample_id, index, n * sizeof *index);
+    assert_array(shard->x, slice.x, steps * rows * DIMS * sizeof *x);
+    assert_array(shard->token, slice.token, steps * rows * sizeof *token);
+    assert_array(shard->label, slice.label, (has_tokens ? steps : 1) * rows * sizeof *label);
+    assert_array(shard->length, slice.length, rows * sizeof *length);
+    assert_null(shard->target);
+    for (size_t row = 0; row < n; row++)
+        is_ragged = is_ragged || (size_t)length[row] < steps;
+    assert_int_equal(shard->is_ragged, is_ragged);
+}
+
+static void assert_grouped(const rnn_loader_cfg *cfg)
+{
+    rnn_loader *loader = create(cfg);
+    rnn_sampler *sampler;
+    double share, ungrouped, expected[2];
+
+    assert_int_equal(rnn_sampler_create(&sampler, &cfg->sampler), RNN_OK);
+    rnn_sampler_padding(sampler, &expected[0], &expected[1]);
+    rnn_loader_padding(loader, &share, &ungrouped);
+    assert_true(share == expected[0] && ungrouped == expected[1]);
+    for (uint32_t epoch = 0; epoch < 4; epoch++) {
+        const rnn_batch *batch;
+
+        seek(loader, epoch, 0);
+        rnn_sampler_set_epoch(sampler, epoch);
+        while ((batch = next(loader)) != NULL)
+            for (size_t i = 0; i < batch->n_shards; i++)
+                assert_shard(batch, cfg, sampler, i);
+    }
+    rnn_sampler_destroy(&sampler);
+    rnn_loader_destroy(&loader);
+}
+
+static void ragged_shards_have_their_own_steps(void **state)
+{
+    rnn_dataset *series = open_series();
+    rnn_loader_cfg cfg = grouped_cfg(series, RAGGED_BATCH);
+
+    (void)state;
+    assert_non_null(cfg.sampler.length);
+    assert_grouped(&cfg);
+    cfg.sampler.length = NULL; /* not grouped: all steps, and ragged all the same */
+    assert_grouped(&cfg);
+    rnn_dataset_destroy(&series);
+}
+
+static void tokens_come_with_a_label_for_each_step(void **state)
+{
+    rnn_dataset *strings = open_strings();
+    rnn_loader_cfg cfg = grouped_cfg(strings, 3);
+
+    (void)state;
+    assert_grouped(&cfg);
+    cfg.sampler.batch_size = 8;
+    assert_grouped(&cfg);
+    rnn_dataset_destroy(&strings);
+}
+
+static void a_shard_without_samples_has_no_steps(void **state)
+{
+    rnn_dataset *strings = open_strings();
+    rnn_loader_cfg cfg = grouped_cfg(strings, 3); /* rows of 1, so shard 3 of 4 stays empty */
+    rnn_loader *loader = create(&cfg);
+    const rnn_batch *batch;
+    size_t n_empty = 0;
+
+    (void)state;
+    seek(loader, 0, 0);
+    batch = next(loader);
+    for (size_t i = 0; i < N_SHARDS; i++) {
+        assert_int_equal(batch->shard[i].n_valid > 0, batch->shard[i].seq_len > 0);
+        assert_int_equal(batch->shard[i].length[0] > 0, batch->shard[i].seq_len > 0);
+        n_empty += batch->shard[i].n_valid == 0;
+    }
+    assert_int_equal(n_empty, 1);
+    rnn_loader_destroy(&loader);
+    rnn_dataset_destroy(&strings);
+}
+
 /* -- Seeking ------------------------------------------------------------------------------------*/
 
 static void seeking_into_an_epoch_gives_its_tail(void **state)
@@ -427,6 +609,9 @@ int main(void)
         cmocka_unit_test(the_short_last_batch_is_kept),
         cmocka_unit_test(a_rank_without_shards_sees_empty_batches),
         cmocka_unit_test(a_lent_batch_stays_while_others_are_prepared),
+        cmocka_unit_test(ragged_shards_have_their_own_steps),
+        cmocka_unit_test(tokens_come_with_a_label_for_each_step),
+        cmocka_unit_test(a_shard_without_samples_has_no_steps),
         cmocka_unit_test(seeking_into_an_epoch_gives_its_tail),
         cmocka_unit_test(seeking_drops_what_was_prepared),
         cmocka_unit_test(seeking_beyond_the_epoch_is_refused),
