@@ -350,9 +350,10 @@ static rnn_status fail_misplaced(const loader *l, const rnn_config_key *key, siz
     char path[RNN_TOML_MAX_PATH], types[256];
 
     join_path(key->path, layer, path, sizeof path);
-    return fail_at(
-        *given(l, key, layer), path, "%s is for type %s, not for %s", rnn_config_key_name(key),
-        describe(rnn_config_key_print_types, key, types, sizeof types), decider->choices[*type]);
+    return fail_at(*given(l, key, layer), path, "%s is for %s %s, not for %s",
+                   rnn_config_key_name(key), rnn_config_key_name(decider),
+                   describe(rnn_config_key_print_types, key, types, sizeof types),
+                   decider->choices[*type]);
 }
 
 static rnn_status complete_key(loader *l, const rnn_config_key *key, size_t layer)
@@ -424,7 +425,7 @@ static rnn_status check(const loader *l)
                      "expected letters, digits, \".\", \"_\" and \"-\", the first not \".\", "
                      "found \"%.60s\"",
                      c->run.name);
-    if (c->dataset.std == 0.0)
+    if (c->dataset.std == 0.0 && rnn_config_key_applies(rnn_config_key_find("dataset.std"), c, 0))
         return BLAME(l, "dataset.std", "expected a number other than 0, found 0");
     if (c->optimizer.nesterov && !(c->optimizer.momentum > 0.0 && c->optimizer.dampening == 0.0))
         return BLAME(l, "optimizer.nesterov",

@@ -33,15 +33,18 @@ typedef struct rnn_config {
         char *resume;     /* "auto" | "never" | path */
     } run;
     struct {
-        int format;             /* rnn_dataset format: 0 = "idx" */
+        int format;             /* 0 = "idx", 1 = "ts", 2 = "strings" */
         char *name;             /* "" */
-        rnn_string_list search; /* required, at least one */
+        rnn_string_list search; /* required, at least one; not for strings */
         char *train_images, *train_labels, *test_images, *test_labels; /* MNIST's file names */
-        int sequence;           /* rnn_sequence; rows */
-        double mean, std;       /* 0, 1 */
+        int sequence;                        /* rnn_sequence; rows */
+        char *train_file, *test_file;        /* ts: required; "" = no test samples */
+        rnn_string_list inputs, targets;     /* strings: required */
+        char *alphabet;                      /* strings: "" = the characters in use */
+        double mean, std;                    /* 0, 1 */
         int64_t train_samples, test_samples; /* 0 = all */
-        int64_t classes;        /* 256: labels must be below */
-        bool shuffle;           /* true */
+        int64_t classes;                     /* idx; 256: labels must be below */
+        bool shuffle;                        /* true */
     } dataset;
     rnn_layer_cfg layer[RNN_CONFIG_MAX_LAYERS];
     size_t n_layers;

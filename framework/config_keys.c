@@ -16,7 +16,9 @@
 
 /* -- Choices, in the order of their enums ------------------------------------------------------ */
 
-static const char *const formats[] = {"idx", NULL};
+enum { FORMAT_IDX, FORMAT_TS, FORMAT_STRINGS };
+static const char *const formats[] = {
+    [FORMAT_IDX] = "idx", [FORMAT_TS] = "ts", [FORMAT_STRINGS] = "strings", NULL};
 static const char *const sequences[] = {
     [RNN_SEQUENCE_ROWS] = "rows", [RNN_SEQUENCE_COLUMNS] = "columns", NULL};
 static const char *const losses[] = {"cross_entropy",   "mse", "l1", "smooth_l1",
@@ -73,6 +75,9 @@ _Static_assert(sizeof(rnn_layer_type) == sizeof(int), "rnn_layer_type must have 
 #define ANY              .min = -(double)INFINITY, .max = (double)INFINITY
 
 #define ONLY(type)  (1u << (type))
+#define IDX         ONLY(FORMAT_IDX)
+#define TS          ONLY(FORMAT_TS)
+#define STRINGS     ONLY(FORMAT_STRINGS)
 #define SGD         ONLY(RNN_OPTIMIZER_SGD)
 #define ADADELTA    ONLY(RNN_OPTIMIZER_ADADELTA)
 #define ADAGRAD     ONLY(RNN_OPTIMIZER_ADAGRAD)
@@ -83,7 +88,7 @@ _Static_assert(sizeof(rnn_layer_type) == sizeof(int), "rnn_layer_type must have 
 
 enum { MAX_SIZE = RNN_LAYER_MAX_SIZE, MAX_THREADS = 1024 };
 
-/* Keys of one table stand together; its `type`, which decides about the others, comes first. */
+/* Keys of one table stand together; the one that decides about the others comes first. */
 const rnn_config_key rnn_config_keys[] = {
     {KEY(run.name), STRING, FROM(1), .fallback = "\"run\"", .may_change = true,
      .help = "Names the run in messages and in output_dir: letters, digits, \".\", \"_\", \"-\"."},
@@ -98,29 +103,41 @@ const rnn_config_key rnn_config_keys[] = {
     {KEY(run.resume), STRING, FROM(1), .fallback = "\"auto\"", .may_change = true,
      .help = "\"auto\" = from output_dir if it has a checkpoint, \"never\", or a checkpoint."},
 
-    {KEY(dataset.format), CHOICE(formats), .fallback = "\"idx\"", .help = "Format of the files."},
+    {KEY(dataset.format), CHOICE(formats), .fallback = "\"idx\"",
+     .help = "Images in IDX files, time series of the UCR and UEA archives, or strings in here."},
     {KEY(dataset.name), STRING, FROM(0), .fallback = "\"\"",
      .help = "The dataset this is meant for, to warn about another; \"\" = any."},
-    {KEY(dataset.search), LIST, RANGE(1, RNN_CONFIG_MAX_LIST), .may_change = true,
-     .help = "Folders to look in, in order; \"~\" and \"$NAME\" are expanded."},
+    {KEY(dataset.search), LIST, RANGE(1, RNN_CONFIG_MAX_LIST), .types = IDX | TS,
+     .may_change = true, .help = "Folders to look in, in order; \"~\" and \"$NAME\" are expanded."},
     {KEY(dataset.train_images), STRING, FROM(1), .fallback = "\"train-images-idx3-ubyte\"",
-     .may_change = true, .help = "File name; \".gz\" is added if only that exists."},
+     .types = IDX, .may_change = true, .help = "File name; \".gz\" is added if only that exists."},
     {KEY(dataset.train_labels), STRING, FROM(1), .fallback = "\"train-labels-idx1-ubyte\"",
-     .may_change = true, .help = "File name."},
+     .types = IDX, .may_change = true, .help = "File name."},
     {KEY(dataset.test_images), STRING, FROM(1), .fallback = "\"t10k-images-idx3-ubyte\"",
-     .may_change = true, .help = "File name."},
+     .types = IDX, .may_change = true, .help = "File name."},
     {KEY(dataset.test_labels), STRING, FROM(1), .fallback = "\"t10k-labels-idx1-ubyte\"",
-     .may_change = true, .help = "File name."},
-    {KEY(dataset.sequence), CHOICE(sequences), .fallback = "\"rows\"",
+     .types = IDX, .may_change = true, .help = "File name."},
+    {KEY(dataset.sequence), CHOICE(sequences), .fallback = "\"rows\"", .types = IDX,
      .help = "Which lines of an image are the steps of the sequence."},
-    {KEY(dataset.mean), NUMBER, ANY, .fallback = "0.0",
-     .help = "A pixel v of 0..255 enters as (v / 255 - mean) / std."},
-    {KEY(dataset.std), NUMBER, ANY, .fallback = "1.0", .help = "See mean; not 0."},
-    {KEY(dataset.train_samples), INTEGER, FROM(0), .fallback = "0",
+    {KEY(dataset.train_file), STRING, FROM(1), .types = TS, .may_change = true,
+     .help = "File name, as NAME_TRAIN.ts."},
+    {KEY(dataset.test_file), STRING, FROM(0), .fallback = "\"\"", .types = TS, .may_change = true,
+     .help = "File name, as NAME_TEST.ts; \"\" = no test samples."},
+    {KEY(dataset.inputs), LIST, RANGE(1, RNN_CONFIG_MAX_LIST), .types = STRINGS,
+     .help = "Training samples: each character is the token of a step."},
+    {KEY(dataset.targets), LIST, RANGE(1, RNN_CONFIG_MAX_LIST), .types = STRINGS,
+     .help = "What each step of inputs is to give: as many strings, as long."},
+    {KEY(dataset.alphabet), STRING, FROM(0), .fallback = "\"\"", .types = STRINGS,
+     .help = "The characters in the order of their numbers; \"\" = those in use, sorted."},
+    {KEY(dataset.mean), NUMBER, ANY, .fallback = "0.0", .types = IDX | TS,
+     .help = "A value v enters as (v - mean) / std; a pixel p of 0..255 has the value p / 255."},
+    {KEY(dataset.std), NUMBER, ANY, .fallback = "1.0", .types = IDX | TS,
+     .help = "See mean; not 0."},
+    {KEY(dataset.train_samples), INTEGER, FROM(0), .fallback = "0", .types = IDX | TS,
      .help = "Use only the first so many; 0 = all."},
-    {KEY(dataset.test_samples), INTEGER, FROM(0), .fallback = "0",
+    {KEY(dataset.test_samples), INTEGER, FROM(0), .fallback = "0", .types = IDX | TS,
      .help = "Use only the first so many; 0 = all."},
-    {KEY(dataset.classes), INTEGER, RANGE(1, INT32_MAX), .fallback = "256",
+    {KEY(dataset.classes), INTEGER, RANGE(1, INT32_MAX), .fallback = "256", .types = IDX,
      .help = "Labels must be below this."},
     {KEY(dataset.shuffle), BOOLEAN, .fallback = "true",
      .help = "Another order of the training samples in every epoch."},
@@ -292,10 +309,12 @@ bool rnn_config_key_is_required(const rnn_config_key *key)
 
 const rnn_config_key *rnn_config_key_decider(const rnn_config_key *key)
 {
-    char path[64];
+    size_t n = rnn_config_key_table_length(key) + 1, k = 0;
 
-    snprintf(path, sizeof path, "%.*s.type", (int)rnn_config_key_table_length(key), key->path);
-    return rnn_config_key_find(path);
+    /* By path, not by place: `key` may be a changed copy of a row. */
+    while (strncmp(rnn_config_keys[k].path, key->path, n) != 0)
+        k++;
+    return &rnn_config_keys[k];
 }
 
 bool rnn_config_key_applies(const rnn_config_key *key, const rnn_config *config, size_t layer)

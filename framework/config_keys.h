@@ -50,7 +50,7 @@ size_t rnn_config_key_table_length(const rnn_config_key *key);
 bool rnn_config_key_is_layer(const rnn_config_key *key);
 bool rnn_config_key_is_required(const rnn_config_key *key);
 
-/* The row that decides about key->types: the `type` of its table. */
+/* The row that decides about key->types: the first of its table, `type` or `format`. */
 const rnn_config_key *rnn_config_key_decider(const rnn_config_key *key);
 
 /* Whether the key belongs to the type that its table has. `layer` is ignored but for layer[]. */

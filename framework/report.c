@@ -108,14 +108,44 @@ void rnn_report_line(rnn_report *report, const char *name, const char *format, .
     fflush(stdout);
 }
 
+/* "28 steps x 28 features", "7 to 29 steps x 12 features", "5 steps of 4 tokens" */
+static void describe_samples(const rnn_dataset_info *info, char *out, size_t size)
+{
+    char steps[64];
+
+    if (info->is_ragged)
+        snprintf(steps, sizeof steps, "%zu to %zu steps", info->min_len, info->seq_len);
+    else
+        snprintf(steps, sizeof steps, "%zu steps", info->seq_len);
+    if (info->n_tokens > 0)
+        snprintf(out, size, "%s of %zu tokens", steps, info->n_tokens);
+    else
+        snprintf(out, size, "%s x %zu features", steps, info->n_features);
+}
+
+static void print_padding(rnn_report *report)
+{
+    double share, ungrouped;
+
+    rnn_loader_padding(report->run->loader[RNN_SPLIT_TRAIN], &share, &ungrouped);
+    rnn_report_line(report, "padding",
+                    "%.1f %% of the steps computed in epoch 1 (%.1f %% without grouping by length)",
+                    100 * share, 100 * ungrouped);
+}
+
 static void print_dataset(rnn_report *report)
 {
     const rnn_dataset_info *info = rnn_dataset_get_info(report->run->dataset);
     const char *expected = report->run->config->dataset.name;
+    bool has_folder = info->folder[0] != '\0';
+    char samples[128];
 
-    rnn_report_line(report, "data", "%s in %s: %zu train, %zu test; %zu steps x %zu features",
-                    info->name, info->folder, info->n_samples[RNN_SPLIT_TRAIN],
-                    info->n_samples[RNN_SPLIT_TEST], info->seq_len, info->n_features);
+    describe_samples(info, samples, sizeof samples);
+    rnn_report_line(report, "data", "%s%s%s: %zu train, %zu test; %s", info->name,
+                    has_folder ? " in " : "", info->folder, info->n_samples[RNN_SPLIT_TRAIN],
+                    info->n_samples[RNN_SPLIT_TEST], samples);
+    if (info->is_ragged)
+        print_padding(report);
     if (!info->is_expected)
         rnn_report_line(report, "NOTE",
                         "this is not %s but %s: results are not comparable with %s's%s", expected,

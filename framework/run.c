@@ -2,6 +2,7 @@
 
 #include <omp.h>
 
+#include "framework/config_keys.h"
 #include "framework/file_io.h"
 #include "kernels/digest.h"
 #include "kernels/memory.h"
@@ -46,7 +47,7 @@ static rnn_status open_dataset(rnn_run *run)
 {
     const rnn_config *c = run->config;
     const rnn_dataset_cfg cfg = {
-        .format = "idx",
+        .format = rnn_config_key_find("dataset.format")->choices[c->dataset.format],
         .name = c->dataset.name,
         .search = (const char *const *)c->dataset.search.items,
         .n_search = (size_t)c->dataset.search.count,
@@ -57,12 +58,19 @@ static rnn_status open_dataset(rnn_run *run)
         .std = c->dataset.std,
         .limit = {(size_t)c->dataset.train_samples, (size_t)c->dataset.test_samples},
         .n_classes = (size_t)c->dataset.classes,
+        .series = {c->dataset.train_file, c->dataset.test_file},
+        .inputs = (const char *const *)c->dataset.inputs.items,
+        .n_inputs = (size_t)c->dataset.inputs.count,
+        .targets = (const char *const *)c->dataset.targets.items,
+        .n_targets = (size_t)c->dataset.targets.count,
+        .alphabet = c->dataset.alphabet,
     };
 
     RNN_TRY(rnn_comm_agree(run->comm, rnn_dataset_open(&run->dataset, &cfg)));
     return rnn_comm_compare(run->comm, rnn_dataset_get_info(run->dataset)->digest, "data");
 }
 
+/* Without test samples there is no loader for them. */
 static rnn_status create_loaders(rnn_run *run)
 {
     const rnn_config *c = run->config;
@@ -76,11 +84,13 @@ static rnn_status create_loaders(rnn_run *run)
                         .batch_size = (size_t)c->train.batch_size,
                         .n_shards = run->n_shards,
                         .shuffle = split == RNN_SPLIT_TRAIN && c->dataset.shuffle,
-                        .seed = (uint64_t)c->run.seed},
+                        .seed = (uint64_t)c->run.seed,
+                        .length = rnn_dataset_lengths(run->dataset, (rnn_split)split)},
             .first_shard = run->first_shard,
             .n_shards = run->n_own_shards};
 
-        RNN_TRY(rnn_loader_create(&run->loader[split], &cfg));
+        if (info->n_samples[split] > 0)
+            RNN_TRY(rnn_loader_create(&run->loader[split], &cfg));
     }
     run->total_steps = (uint64_t)c->run.epochs * rnn_loader_n_batches(run->loader[RNN_SPLIT_TRAIN]);
     if (c->run.steps > 0 && (uint64_t)c->run.steps < run->total_steps)
@@ -89,6 +99,19 @@ static rnn_status create_loaders(rnn_run *run)
 }
 
 /* -- Model ----------------------------------------------------------------------------------- */
+
+/* What the executor can compute so far. */
+static rnn_status check_data(const rnn_run *run)
+{
+    const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
+
+    if (info->n_tokens > 0 || info->is_ragged || info->target != RNN_TARGET_LABEL)
+        return RNN_FAIL(RNN_ERR_DATA,
+                        "cannot train on '%s': expected sequences of features, all of one length, "
+                        "with one label each",
+                        info->name);
+    return RNN_OK;
+}
 
 /* The labels must fit the scores, and the loss wants one step. */
 static rnn_status check_output(const rnn_run *run)
@@ -112,6 +135,7 @@ static rnn_status create_model(rnn_run *run)
     const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
     const rnn_shape input = {.seq_len = info->seq_len, .n_features = info->n_features};
 
+    RNN_TRY(check_data(run));
     RNN_TRY(rnn_model_create(&run->model, run->config->layer, run->config->n_layers, input));
     RNN_TRY(check_output(run));
     RNN_TRY(RNN_ALLOC(&run->params, rnn_model_size(run->model), "parameters"));

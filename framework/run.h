@@ -32,7 +32,7 @@ typedef struct rnn_run {
     size_t first_shard, n_own_shards; /* this rank's */
     rnn_executor *executor;
     rnn_reducer *reducer;
-    rnn_loader *loader[2]; /* by rnn_split */
+    rnn_loader *loader[2]; /* by rnn_split; NULL without samples */
     double *news;          /* [RNN_STEP_SLOTS + n_shards], what ranks tell each other per step */
     uint64_t total_steps;  /* where the run ends */
 } rnn_run;

@@ -156,6 +156,9 @@ rnn_status rnn_evaluate(rnn_run *run, rnn_split split, double *loss, double *acc
 {
     double n_samples = (double)rnn_dataset_get_info(run->dataset)->n_samples[split];
 
+    *loss = *accuracy = (double)NAN;
+    if (run->loader[split] == NULL)
+        return RNN_OK;
     clear_news(run);
     RNN_TRY(exchange(run, evaluate_own(run, split)));
     *loss = total_loss(run) / n_samples;

@@ -332,7 +332,7 @@ static bool is_improvement(const trainer *t, const rnn_epoch_summary *s, double 
     rnn_best best = best_of(t->run->config);
 
     *metric = best == RNN_BEST_ACCURACY ? s->test_accuracy : s->test_loss;
-    if (best == RNN_BEST_NONE)
+    if (best == RNN_BEST_NONE || isnan(*metric)) /* NAN: there is nothing to test with */
         return false;
     return isnan(t->progress.best_metric) ||
            (best == RNN_BEST_ACCURACY ? *metric > t->progress.best_metric

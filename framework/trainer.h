@@ -31,7 +31,8 @@ typedef struct rnn_step_result {
 rnn_status rnn_train_step(rnn_run *run, uint64_t epoch, uint64_t step, bool checkpoint_due,
                           rnn_step_result *result);
 
-/* Collective. Mean loss and accuracy over a whole split, exact for any number of ranks. */
+/* Collective. Mean loss and accuracy over a whole split, exact for any number of ranks; NAN if the
+ * split has no samples. */
 rnn_status rnn_evaluate(rnn_run *run, rnn_split split, double *loss, double *accuracy);
 
 #endif

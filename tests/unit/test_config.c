@@ -297,6 +297,48 @@ static void keys_of_other_types_are_refused(void **state)
                    "t.toml:11:1: schedule.gamma: gamma is for type step, not for constant");
 }
 
+static void every_format_has_its_own_keys(void **state)
+{
+    static const char rest[] = LAYERS "[optimizer]\ntype = \"sgd\"\n";
+    static const char series[] = "[dataset]\nformat = \"ts\"\nsearch = [\"d\"]\n";
+    static const char strings[] = "[dataset]\nformat = \"strings\"\ninputs = [\"ab\"]\n";
+    char text[512];
+    rnn_config c;
+
+    (void)state;
+    snprintf(text, sizeof text, "%strain_file = \"a.ts\"\n%s", series, rest);
+    c = configure(text, NULL);
+    assert_string_equal(c.dataset.train_file, "a.ts");
+    assert_string_equal(c.dataset.test_file, "");
+    assert_true(c.dataset.std == 1.0);
+    rnn_config_free(&c);
+    assert_refused(text, "dataset.sequence=rows",
+                   "--set dataset.sequence=rows: sequence is for format idx, not for ts");
+    assert_refused(text, "dataset.std=0",
+                   "--set dataset.std=0: expected a number other than 0, found 0");
+
+    snprintf(text, sizeof text, "%stargets = [\"ba\", \"c\"]\n%s", strings, rest);
+    c = configure(text, NULL);
+    assert_int_equal(c.dataset.inputs.count, 1);
+    assert_int_equal(c.dataset.targets.count, 2);
+    assert_string_equal(c.dataset.targets.items[1], "c");
+    assert_string_equal(c.dataset.alphabet, "");
+    assert_int_equal(c.dataset.search.count, 0);
+    rnn_config_free(&c);
+    assert_refused(text, "dataset.search=['d']",
+                   "--set dataset.search=['d']: search is for format idx, ts, not for strings");
+
+    snprintf(text, sizeof text, "%s%s", series, rest);
+    assert_refused(text, NULL,
+                   "t.toml:1:2: dataset: train_file is missing, expected a string, not empty");
+    snprintf(text, sizeof text, "%s%s", strings, rest);
+    assert_refused(text, NULL,
+                   "t.toml:1:2: dataset: targets is missing, expected a list of 1 to 16 strings, "
+                   "not empty");
+    assert_refused(MINIMAL, "dataset.inputs=['a']",
+                   "--set dataset.inputs=['a']: inputs is for format strings, not for idx");
+}
+
 static void lists_hold_one_to_sixteen_strings(void **state)
 {
     static const char expected[] = "expected a list of 1 to 16 strings, not empty";
@@ -764,6 +806,13 @@ static void the_canonical_text_reads_back_to_itself(void **state)
     for (size_t i = 0; i < N_OF(overrides); i++)
         assert_prints_the_same_again(MINIMAL, overrides[i]);
     assert_prints_the_same_again(MINIMAL "[schedule]\ntype = \"step\"\nstep_size = 2\n", NULL);
+    assert_prints_the_same_again(
+        "[dataset]\nformat = 'ts'\nsearch = ['d']\ntrain_file = 'a'\n" LAYERS
+        "[optimizer]\ntype = \"sgd\"\n",
+        NULL);
+    assert_prints_the_same_again("[dataset]\nformat = 'strings'\ninputs = ['a\"', '\u20ac']\n"
+                                 "targets = ['b\\', 'c']\n" LAYERS "[optimizer]\ntype = \"sgd\"\n",
+                                 NULL);
 }
 
 static void the_canonical_text_has_every_key_that_applies(void **state)
@@ -977,6 +1026,7 @@ int main(void)
         cmocka_unit_test(tables_must_be_tables),
         cmocka_unit_test(missing_keys_name_their_table),
         cmocka_unit_test(keys_of_other_types_are_refused),
+        cmocka_unit_test(every_format_has_its_own_keys),
         cmocka_unit_test(lists_hold_one_to_sixteen_strings),
         cmocka_unit_test(keys_are_checked_together),
         cmocka_unit_test(at_least_one_and_at_most_64_layers),
