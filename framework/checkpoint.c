@@ -13,6 +13,7 @@
 
 #include "framework/checkpoint_image.h"
 #include "framework/file_io.h"
+#include "framework/hdf5_image.h"
 #include "kernels/digest.h"
 #include "kernels/memory.h"
 
@@ -28,7 +29,6 @@ typedef struct trailer {
 _Static_assert(sizeof(trailer) == 32, "the trailer is written as it lies in memory");
 
 static const char TRAILER_MAGIC[] = "RNNTRAIL";
-static const char HDF5_SIGNATURE[] = "\211HDF\r\n\032\n";
 static const uint64_t TRAILER_VERSION = 1;
 static const uint64_t MAX_FILE_SIZE = (uint64_t)64 << 30;
 
@@ -50,9 +50,7 @@ static void seal(char *file, size_t n_image)
 
 static rnn_status refuse_without_trailer(const char *path, const char *file, size_t n_bytes)
 {
-    size_t length = strlen(HDF5_SIGNATURE);
-
-    if (memcmp(file, HDF5_SIGNATURE, n_bytes < length ? n_bytes : length) != 0)
+    if (!rnn_h5_has_signature(file, n_bytes))
         return RNN_FAIL(RNN_ERR_DATA, "%s: not an rnntrain checkpoint", path);
     return RNN_FAIL(RNN_ERR_DATA,
                     "%s: truncated: its %zu bytes do not end with the trailer of a checkpoint",

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "framework/checkpoint.h"
+#include "framework/hdf5_image.h"
 #include "kernels/vector.h"
 
 const char rnn_ckpt_format[] = "rnntrain-checkpoint";
@@ -82,15 +83,7 @@ rnn_ckpt_param_range rnn_ckpt_layer_params(const rnn_model *model, size_t layer)
 {
     rnn_ckpt_param_range range = {.model = model};
 
-    for (size_t i = 0; i < rnn_model_n_stages(model); i++) {
-        const rnn_stage *stage = rnn_model_stage(model, i);
-
-        if (stage->layer != layer)
-            continue;
-        if (range.count == 0)
-            range.first = stage->first_param;
-        range.count += stage->n_params;
-    }
+    rnn_model_layer_params(model, layer, &range.first, &range.count);
     return range;
 }
 
@@ -104,19 +97,6 @@ const char *rnn_checkpoint_library(void)
     H5get_libversion(&major, &minor, &release_number);
     snprintf(text, sizeof text, "HDF5 %u.%u.%u", major, minor, release_number);
     return text;
-}
-
-void rnn_ckpt_tame_library(void)
-{
-    H5open();
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    H5PLset_loading_state(0);
-}
-
-void rnn_ckpt_release(hid_t id)
-{
-    if (id >= 0)
-        H5Idec_ref(id);
 }
 
 hid_t rnn_ckpt_column_space(size_t n_rows, size_t n_columns, size_t column)

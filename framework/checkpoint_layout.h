@@ -17,8 +17,7 @@
 
 enum {
     RNN_CKPT_FORMAT_VERSION = 1,
-    RNN_CKPT_NAME_LENGTH = 64, /* of an object that we write */
-    RNN_CKPT_IMAGE_INCREMENT = 1 << 16
+    RNN_CKPT_NAME_LENGTH = 64 /* of an object that we write */
 };
 
 extern const char rnn_ckpt_format[];
@@ -80,12 +79,6 @@ typedef struct rnn_ckpt_param_range {
 rnn_ckpt_param_range rnn_ckpt_layer_params(const rnn_model *model, size_t layer);
 
 /* -- libhdf5 ---------------------------------------------------------------------------------- */
-
-/* Before any other call: errors are ours to word, and no file may make libhdf5 load code. */
-void rnn_ckpt_tame_library(void);
-
-/* Releases an object of any type; accepts an invalid one. */
-void rnn_ckpt_release(hid_t id);
 
 /* Memory space of one column of values[n_rows][n_columns]. To be released. */
 hid_t rnn_ckpt_column_space(size_t n_rows, size_t n_columns, size_t column);

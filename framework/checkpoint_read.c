@@ -6,61 +6,21 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "framework/checkpoint_layout.h"
+#include "framework/hdf5_image.h"
 #include "kernels/digest.h"
 #include "kernels/memory.h"
 
 enum {
-    PATH_LENGTH = 256, /* of an object in a message */
     LIST_LENGTH = 320, /* of a list of names in a message */
     TEXT_LENGTH = 1024 /* of a text attribute that we read */
 };
 
 static size_t n_reads;
-
-/* -- An open object, and refusing it ----------------------------------------------------------- */
-
-/* An open object and how to call it. */
-typedef struct place {
-    hid_t id;
-    const char *source; /* file */
-    size_t n_image;     /* bytes of the file */
-    char path[PATH_LENGTH];
-} place;
-
-static rnn_status refuse(const place *at, const char *format, ...) RNN_PRINTF_FORMAT(2, 3);
-
-static rnn_status refuse(const place *at, const char *format, ...)
-{
-    char text[900];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    return RNN_FAIL(RNN_ERR_DATA, "%s: %s %s", at->source, at->path, text);
-}
-
-/* Text from the file may go to a terminal: control characters become '?'. */
-static void make_printable(char *text)
-{
-    for (char *c = text; *c != '\0'; c++)
-        if ((unsigned char)*c < ' ' || *c == 127)
-            *c = '?';
-}
-
-static void append_name(char *list, size_t size, const char *name)
-{
-    size_t used = strlen(list);
-
-    snprintf(list + used, size - used, "%s%s", used > 0 ? ", " : "", name);
-    make_printable(list + used);
-}
 
 /* -- Which names are in which group ----------------------------------------------------------- */
 
@@ -93,16 +53,6 @@ static const char *metric_name(const void *context, size_t i, char buffer[RNN_CK
     return history->names[i];
 }
 
-/* The i-th name in a group; "?" if libhdf5 does not tell. */
-static void get_link_name(const place *group, hsize_t i, char name[PATH_LENGTH])
-{
-    ssize_t length = H5Lget_name_by_idx(group->id, ".", H5_INDEX_NAME, H5_ITER_INC, i, name,
-                                        PATH_LENGTH, H5P_DEFAULT);
-
-    if (length < 0)
-        snprintf(name, PATH_LENGTH, "?");
-}
-
 static bool contains(const name_set *set, const char *name)
 {
     char buffer[RNN_CKPT_NAME_LENGTH];
@@ -113,31 +63,31 @@ static bool contains(const name_set *set, const char *name)
     return false;
 }
 
-static rnn_status refuse_names(const place *group, const name_set *set, hsize_t n_links,
+static rnn_status refuse_names(const rnn_h5_place *group, const name_set *set, hsize_t n_links,
                                const char *name, const char *problem)
 {
-    char found[LIST_LENGTH] = "", needed[LIST_LENGTH] = "", shown[PATH_LENGTH] = "";
-    char link[PATH_LENGTH], buffer[RNN_CKPT_NAME_LENGTH];
+    char found[LIST_LENGTH] = "", needed[LIST_LENGTH] = "", shown[RNN_H5_PATH_LENGTH] = "";
+    char link[RNN_H5_PATH_LENGTH], buffer[RNN_CKPT_NAME_LENGTH];
 
     for (hsize_t i = 0; i < n_links && strlen(found) < LIST_LENGTH - 1; i++) {
-        get_link_name(group, i, link);
-        append_name(found, sizeof found, link);
+        rnn_h5_link_name(group, i, link);
+        rnn_h5_append_name(found, sizeof found, link);
     }
     for (size_t i = 0; i < set->count && strlen(needed) < LIST_LENGTH - 1; i++)
-        append_name(needed, sizeof needed, set->get(set->context, i, buffer));
-    append_name(shown, sizeof shown, name);
-    return refuse(group, "%s %s (the checkpoint has %s; the run needs %s)", problem, shown,
-                  n_links > 0 ? found : "nothing", set->count > 0 ? needed : "nothing");
+        rnn_h5_append_name(needed, sizeof needed, set->get(set->context, i, buffer));
+    rnn_h5_append_name(shown, sizeof shown, name);
+    return rnn_h5_refuse(group, "%s %s (the checkpoint has %s; the run needs %s)", problem, shown,
+                         n_links > 0 ? found : "nothing", set->count > 0 ? needed : "nothing");
 }
 
 /* A group must have exactly the names of the set. */
-static rnn_status check_names(const place *group, name_set set)
+static rnn_status check_names(const rnn_h5_place *group, name_set set)
 {
     H5G_info_t info;
-    char name[PATH_LENGTH], buffer[RNN_CKPT_NAME_LENGTH];
+    char name[RNN_H5_PATH_LENGTH], buffer[RNN_CKPT_NAME_LENGTH];
 
     if (H5Gget_info(group->id, &info) < 0)
-        return refuse(group, "cannot be listed");
+        return rnn_h5_refuse(group, "cannot be listed");
     for (size_t i = 0; i < set.count; i++) {
         const char *needed = set.get(set.context, i, buffer);
 
@@ -145,33 +95,11 @@ static rnn_status check_names(const place *group, name_set set)
             return refuse_names(group, &set, info.nlinks, needed, "lacks");
     }
     for (hsize_t i = 0; i < info.nlinks; i++) {
-        get_link_name(group, i, name);
+        rnn_h5_link_name(group, i, name);
         if (!contains(&set, name))
             return refuse_names(group, &set, info.nlinks, name, "has the unexpected");
     }
     return RNN_OK;
-}
-
-/* Opens a child that must be linked directly, not through a name that leads elsewhere. */
-static rnn_status open_child(const place *parent, const char *name, H5I_type_t type, place *child)
-{
-    const char *slash = parent->path[1] == '\0' ? "" : "/";
-    H5L_info_t info;
-
-    *child = (place){.id = H5I_INVALID_HID, .source = parent->source, .n_image = parent->n_image};
-    snprintf(child->path, sizeof child->path, "%.180s%s%.64s", parent->path, slash, name);
-    if (H5Lexists(parent->id, name, H5P_DEFAULT) <= 0)
-        return refuse(child, "is missing");
-    if (H5Lget_info(parent->id, name, &info, H5P_DEFAULT) < 0 || info.type != H5L_TYPE_HARD)
-        return refuse(child, "is a link to elsewhere, which a checkpoint never has");
-    child->id = H5Oopen(parent->id, name, H5P_DEFAULT);
-    if (child->id < 0)
-        return refuse(child, "cannot be opened");
-    if (H5Iget_type(child->id) == type)
-        return RNN_OK;
-    rnn_ckpt_release(child->id);
-    child->id = H5I_INVALID_HID;
-    return refuse(child, "is not a %s", type == H5I_GROUP ? "group" : "dataset");
 }
 
 /* -- Attributes -------------------------------------------------------------------------------- */
@@ -182,7 +110,7 @@ static bool is_scalar(hid_t space)
 }
 
 /* A scalar number of exactly this type. */
-static rnn_status read_number(const place *at, const char *name, hid_t file_type, hid_t type,
+static rnn_status read_number(const rnn_h5_place *at, const char *name, hid_t file_type, hid_t type,
                               void *value)
 {
     hid_t attribute = H5Aopen(at->id, name, H5P_DEFAULT);
@@ -190,15 +118,15 @@ static rnn_status read_number(const place *at, const char *name, hid_t file_type
     rnn_status st = RNN_OK;
 
     if (attribute < 0)
-        st = refuse(at, "has no attribute %s", name);
+        st = rnn_h5_refuse(at, "has no attribute %s", name);
     else if (H5Tequal(found, file_type) <= 0 || !is_scalar(space))
-        st = refuse(at, "has an attribute %s that is not a 64-bit little-endian %s", name,
-                    H5Tget_class(file_type) == H5T_FLOAT ? "float" : "integer");
+        st = rnn_h5_refuse(at, "has an attribute %s that is not a 64-bit little-endian %s", name,
+                           H5Tget_class(file_type) == H5T_FLOAT ? "float" : "integer");
     else if (H5Aread(attribute, type, value) < 0)
-        st = refuse(at, "has an attribute %s that cannot be read", name);
-    rnn_ckpt_release(found);
-    rnn_ckpt_release(space);
-    rnn_ckpt_release(attribute);
+        st = rnn_h5_refuse(at, "has an attribute %s that cannot be read", name);
+    rnn_h5_release(found);
+    rnn_h5_release(space);
+    rnn_h5_release(attribute);
     return st;
 }
 
@@ -210,7 +138,7 @@ static bool is_fixed_text(hid_t type, size_t max_size)
            size <= max_size;
 }
 
-static rnn_status read_text(const place *at, const char *name, char text[TEXT_LENGTH])
+static rnn_status read_text(const rnn_h5_place *at, const char *name, char text[TEXT_LENGTH])
 {
     hid_t attribute = H5Aopen(at->id, name, H5P_DEFAULT);
     hid_t space = H5Aget_space(attribute), type = H5Aget_type(attribute);
@@ -218,70 +146,72 @@ static rnn_status read_text(const place *at, const char *name, char text[TEXT_LE
 
     memset(text, 0, TEXT_LENGTH);
     if (attribute < 0)
-        st = refuse(at, "has no attribute %s", name);
+        st = rnn_h5_refuse(at, "has no attribute %s", name);
     else if (!is_fixed_text(type, TEXT_LENGTH - 1) || !is_scalar(space))
-        st = refuse(at, "has an attribute %s that is not a short text of fixed length", name);
+        st =
+            rnn_h5_refuse(at, "has an attribute %s that is not a short text of fixed length", name);
     else if (H5Aread(attribute, type, text) < 0)
-        st = refuse(at, "has an attribute %s that cannot be read", name);
-    make_printable(text);
-    rnn_ckpt_release(type);
-    rnn_ckpt_release(space);
-    rnn_ckpt_release(attribute);
+        st = rnn_h5_refuse(at, "has an attribute %s that cannot be read", name);
+    rnn_h5_make_printable(text);
+    rnn_h5_release(type);
+    rnn_h5_release(space);
+    rnn_h5_release(attribute);
     return st;
 }
 
-static rnn_status read_hex(const place *at, const char *name, uint64_t *value)
+static rnn_status read_hex(const rnn_h5_place *at, const char *name, uint64_t *value)
 {
     char text[TEXT_LENGTH];
 
     RNN_TRY(read_text(at, name, text));
     if (strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16)
-        return refuse(at, "has the attribute %s = \"%.40s\", not 16 hexadecimal digits", name,
-                      text);
+        return rnn_h5_refuse(at, "has the attribute %s = \"%.40s\", not 16 hexadecimal digits",
+                             name, text);
     *value = strtoull(text, NULL, 16);
     return RNN_OK;
 }
 
-static rnn_status read_integer(const place *at, const char *name, int64_t *value)
+static rnn_status read_integer(const rnn_h5_place *at, const char *name, int64_t *value)
 {
     return read_number(at, name, H5T_STD_I64LE, H5T_NATIVE_INT64, value);
 }
 
-static rnn_status read_count(const place *at, const char *name, uint64_t *value)
+static rnn_status read_count(const rnn_h5_place *at, const char *name, uint64_t *value)
 {
     int64_t integer = 0;
 
     RNN_TRY(read_integer(at, name, &integer));
     if (integer < 0 || (uint64_t)integer > rnn_ckpt_count_limit)
-        return refuse(at, "has the attribute %s = %" PRId64 ", outside 0 ... %" PRIu64, name,
-                      integer, rnn_ckpt_count_limit);
+        return rnn_h5_refuse(at, "has the attribute %s = %" PRId64 ", outside 0 ... %" PRIu64, name,
+                             integer, rnn_ckpt_count_limit);
     *value = (uint64_t)integer;
     return RNN_OK;
 }
 
-static rnn_status read_flag(const place *at, const char *name, bool *value)
+static rnn_status read_flag(const rnn_h5_place *at, const char *name, bool *value)
 {
     int64_t integer = 0;
 
     RNN_TRY(read_integer(at, name, &integer));
     if (integer != 0 && integer != 1)
-        return refuse(at, "has the attribute %s = %" PRId64 ", not 0 or 1", name, integer);
+        return rnn_h5_refuse(at, "has the attribute %s = %" PRId64 ", not 0 or 1", name, integer);
     *value = integer == 1;
     return RNN_OK;
 }
 
-static rnn_status read_real(const place *at, const char *name, bool must_be_finite, double *value)
+static rnn_status read_real(const rnn_h5_place *at, const char *name, bool must_be_finite,
+                            double *value)
 {
     double real = 0.0;
 
     RNN_TRY(read_number(at, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &real));
     if (must_be_finite && !isfinite(real))
-        return refuse(at, "has an attribute %s that is not finite: %g", name, real);
+        return rnn_h5_refuse(at, "has an attribute %s that is not finite: %g", name, real);
     *value = real;
     return RNN_OK;
 }
 
-static rnn_status read_choice(const place *at, const rnn_ckpt_field *f, int *value)
+static rnn_status read_choice(const rnn_h5_place *at, const rnn_ckpt_field *f, int *value)
 {
     char text[TEXT_LENGTH], known[LIST_LENGTH] = "";
 
@@ -291,12 +221,13 @@ static rnn_status read_choice(const place *at, const rnn_ckpt_field *f, int *val
             *value = i;
             return RNN_OK;
         }
-        append_name(known, sizeof known, f->choices[i]);
+        rnn_h5_append_name(known, sizeof known, f->choices[i]);
     }
-    return refuse(at, "has the attribute %s = \"%.40s\", expected one of %s", f->name, text, known);
+    return rnn_h5_refuse(at, "has the attribute %s = \"%.40s\", expected one of %s", f->name, text,
+                         known);
 }
 
-static rnn_status read_field(const place *at, const rnn_ckpt_field *f, void *base)
+static rnn_status read_field(const rnn_h5_place *at, const rnn_ckpt_field *f, void *base)
 {
     void *to = (char *)base + f->offset;
 
@@ -318,7 +249,7 @@ static rnn_status read_field(const place *at, const rnn_ckpt_field *f, void *bas
     return read_real(at, f->name, f->kind == RNN_CKPT_FINITE, to);
 }
 
-static rnn_status read_fields(const place *at, const rnn_ckpt_field *fields, size_t n_fields,
+static rnn_status read_fields(const rnn_h5_place *at, const rnn_ckpt_field *fields, size_t n_fields,
                               void *base)
 {
     for (size_t i = 0; i < n_fields; i++)
@@ -328,120 +259,66 @@ static rnn_status read_fields(const place *at, const rnn_ckpt_field *fields, siz
 
 /* -- Datasets ---------------------------------------------------------------------------------- */
 
-/* The bytes of a dataset must lie in this image, as they are, and be as many as its shape says. */
-static rnn_status check_storage(const place *at, hsize_t n_bytes)
-{
-    hid_t list = H5Dget_create_plist(at->id);
-    H5D_layout_t layout = H5Pget_layout(list);
-    int n_external = H5Pget_external_count(list), n_filters = H5Pget_nfilters(list);
-    haddr_t offset = H5Dget_offset(at->id);
-    hsize_t stored = H5Dget_storage_size(at->id);
-
-    rnn_ckpt_release(list);
-    if (layout == H5D_VIRTUAL)
-        return refuse(at, "is a virtual dataset: its values are elsewhere");
-    if (n_external != 0)
-        return refuse(at, "has external storage: its values are in another file");
-    if (n_filters != 0)
-        return refuse(at, "goes through a filter, which a checkpoint never does");
-    if (layout != H5D_CONTIGUOUS && layout != H5D_COMPACT)
-        return refuse(at, "is not stored in one piece");
-    if (stored != n_bytes || n_bytes > at->n_image)
-        return refuse(at, "has %" PRIu64 " bytes stored, its shape needs %" PRIu64,
-                      (uint64_t)stored, (uint64_t)n_bytes);
-    if (layout == H5D_CONTIGUOUS && n_bytes > 0 && offset > at->n_image - n_bytes)
-        return refuse(at, "lies beyond the end of the file");
-    return RNN_OK;
-}
-
-static void print_shape(char *text, size_t size, int n_dims, const hsize_t *dims)
-{
-    size_t used = 0;
-
-    snprintf(text, size, n_dims == 0 ? "a single value" : "");
-    for (int i = 0; i < n_dims && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "[%" PRIu64 "]", (uint64_t)dims[i]);
-}
-
-/* Rank and sizes of a dataset; an empty ("null") dataspace has rank -1. */
-static int get_shape(const place *dataset, hsize_t dims[H5S_MAX_RANK])
-{
-    hid_t space = H5Dget_space(dataset->id);
-    int n_dims = -1;
-
-    if (H5Sget_simple_extent_type(space) != H5S_NULL)
-        n_dims = H5Sget_simple_extent_dims(space, dims, NULL);
-    rnn_ckpt_release(space);
-    return n_dims;
-}
-
-static rnn_status check_type(const place *dataset, hid_t type, const char *name)
+static rnn_status check_type(const rnn_h5_place *dataset, hid_t type, const char *name)
 {
     hid_t found = H5Dget_type(dataset->id);
     bool equal = H5Tequal(found, type) > 0;
 
-    rnn_ckpt_release(found);
-    return equal ? RNN_OK : refuse(dataset, "is not of type little-endian %s", name);
+    rnn_h5_release(found);
+    return equal ? RNN_OK : rnn_h5_refuse(dataset, "is not of type little-endian %s", name);
 }
 
-static rnn_status check_shape(const place *dataset, const rnn_param *p)
+static rnn_status check_shape(const rnn_h5_place *dataset, const rnn_param *p)
 {
-    hsize_t needed[] = {p->shape[0], p->shape[1]}, found[H5S_MAX_RANK];
-    int n_dims = get_shape(dataset, found);
-    char needed_text[64], found_text[256];
+    hsize_t dims[H5S_MAX_RANK];
+    int n_dims = rnn_h5_get_shape(dataset, dims);
+    char needed[64], found[256];
 
-    if (n_dims == p->n_dims && memcmp(needed, found, (size_t)n_dims * sizeof *found) == 0)
+    if (rnn_h5_is_shape_of(p, n_dims, dims))
         return RNN_OK;
-    print_shape(needed_text, sizeof needed_text, p->n_dims, needed);
-    print_shape(found_text, sizeof found_text, n_dims, found);
-    return refuse(dataset, "is %s in the model but %s in the checkpoint", needed_text,
-                  n_dims < 0 ? "empty" : found_text);
-}
-
-static rnn_status load(const place *dataset, hid_t type, hid_t memory, void *values)
-{
-    if (H5Dread(dataset->id, type, memory, H5S_ALL, H5P_DEFAULT, values) < 0)
-        return refuse(dataset, "cannot be read");
-    return RNN_OK;
+    rnn_h5_print_param_shape(needed, sizeof needed, p);
+    rnn_h5_print_shape(found, sizeof found, n_dims, dims);
+    return rnn_h5_refuse(dataset, "is %s in the model but %s in the checkpoint", needed, found);
 }
 
 /* -- Parameters, optimizer, progress and history ----------------------------------------------- */
 
-static rnn_status read_param(const place *layer, const rnn_param *p, float *arena)
+static rnn_status read_param(const rnn_h5_place *layer, const rnn_param *p, float *arena)
 {
     rnn_status st;
-    place dataset;
+    rnn_h5_place dataset;
 
-    RNN_TRY(open_child(layer, p->name, H5I_DATASET, &dataset));
+    RNN_TRY(rnn_h5_open_child(layer, p->name, H5I_DATASET, &dataset));
     RNN_TRY_GOTO(st, check_type(&dataset, H5T_IEEE_F32LE, "float32"), done);
     RNN_TRY_GOTO(st, check_shape(&dataset, p), done);
-    RNN_TRY_GOTO(st, check_storage(&dataset, p->count * sizeof *arena), done);
-    st = load(&dataset, H5T_NATIVE_FLOAT, H5S_ALL, arena + p->offset);
+    RNN_TRY_GOTO(st, rnn_h5_check_storage(&dataset, p->count * sizeof *arena), done);
+    st = rnn_h5_load(&dataset, H5T_NATIVE_FLOAT, H5S_ALL, arena + p->offset);
 done:
-    rnn_ckpt_release(dataset.id);
+    rnn_h5_release(dataset.id);
     return st;
 }
 
-static rnn_status read_layer(const place *parent, const rnn_model *model, size_t i, float *arena)
+static rnn_status read_layer(const rnn_h5_place *parent, const rnn_model *model, size_t i,
+                             float *arena)
 {
     rnn_status st;
-    place layer;
+    rnn_h5_place layer;
     char name[RNN_CKPT_NAME_LENGTH];
     rnn_ckpt_param_range range = rnn_ckpt_layer_params(model, i);
 
-    RNN_TRY(open_child(parent, rnn_ckpt_layer_name(model, i, name), H5I_GROUP, &layer));
+    RNN_TRY(rnn_h5_open_child(parent, rnn_ckpt_layer_name(model, i, name), H5I_GROUP, &layer));
     RNN_TRY_GOTO(st, check_names(&layer, (name_set){range.count, param_name, &range}), done);
     for (size_t k = 0; k < range.count; k++)
         RNN_TRY_GOTO(st, read_param(&layer, rnn_model_param(model, range.first + k), arena), done);
 done:
-    rnn_ckpt_release(layer.id);
+    rnn_h5_release(layer.id);
     return st;
 }
 
 /* parent/LAYER/PARAM into an arena. */
-static rnn_status read_arena(const place *parent, const rnn_model *model, float *arena)
+static rnn_status read_arena(const rnn_h5_place *parent, const rnn_model *model, float *arena)
 {
-    char where[PATH_LENGTH + TEXT_LENGTH];
+    char where[RNN_H5_PATH_LENGTH + TEXT_LENGTH];
     size_t n_layers = rnn_model_n_layers(model);
 
     RNN_TRY(check_names(parent, (name_set){n_layers, rnn_ckpt_layer_name, model}));
@@ -462,7 +339,7 @@ typedef struct staging {
     size_t n_rows;
 } staging;
 
-static rnn_status read_model(const place *group, staging *s)
+static rnn_status read_model(const rnn_h5_place *group, staging *s)
 {
     const rnn_model *model = s->into->model;
 
@@ -470,19 +347,19 @@ static rnn_status read_model(const place *group, staging *s)
     return read_arena(group, model, s->params);
 }
 
-static rnn_status read_state(const place *optimizer, const char *name, const rnn_model *model,
-                             float *arena)
+static rnn_status read_state(const rnn_h5_place *optimizer, const char *name,
+                             const rnn_model *model, float *arena)
 {
     rnn_status st;
-    place group;
+    rnn_h5_place group;
 
-    RNN_TRY(open_child(optimizer, name, H5I_GROUP, &group));
+    RNN_TRY(rnn_h5_open_child(optimizer, name, H5I_GROUP, &group));
     st = read_arena(&group, model, arena);
-    rnn_ckpt_release(group.id);
+    rnn_h5_release(group.id);
     return st;
 }
 
-static rnn_status read_optimizer(const place *group, staging *s)
+static rnn_status read_optimizer(const rnn_h5_place *group, staging *s)
 {
     const rnn_optimizer *optimizer = s->into->optimizer;
     const char *needed = rnn_optimizer_type_name(rnn_optimizer_get_cfg(optimizer)->type);
@@ -491,7 +368,7 @@ static rnn_status read_optimizer(const place *group, staging *s)
 
     RNN_TRY(read_text(group, "type", type));
     if (strcmp(type, needed) != 0)
-        return refuse(group, "is of type %.40s, the run needs %s", type, needed);
+        return rnn_h5_refuse(group, "is of type %.40s, the run needs %s", type, needed);
     RNN_TRY(read_fields(group, rnn_ckpt_scalar_fields, rnn_ckpt_n_scalar_fields, &s->scalars));
     RNN_TRY(check_names(group, (name_set){n_states, state_name, optimizer}));
     RNN_TRY(rnn_alloc((void **)&s->states, n_states, size * sizeof *s->states,
@@ -502,34 +379,34 @@ static rnn_status read_optimizer(const place *group, staging *s)
     return RNN_OK;
 }
 
-static rnn_status read_progress(const place *group, staging *s)
+static rnn_status read_progress(const rnn_h5_place *group, staging *s)
 {
     return read_fields(group, rnn_ckpt_progress_fields, rnn_ckpt_n_progress_fields, &s->progress);
 }
 
 /* The first metric decides how many rows all have. */
-static rnn_status get_n_rows(const place *dataset, staging *s, size_t metric)
+static rnn_status get_n_rows(const rnn_h5_place *dataset, staging *s, size_t metric)
 {
     hsize_t dims[H5S_MAX_RANK];
-    int n_dims = get_shape(dataset, dims);
+    int n_dims = rnn_h5_get_shape(dataset, dims);
 
     if (n_dims != 1 || dims[0] > dataset->n_image / sizeof *s->history)
-        return refuse(dataset, "is not one column that fits into the file");
+        return rnn_h5_refuse(dataset, "is not one column that fits into the file");
     if (metric > 0 && dims[0] != s->n_rows)
-        return refuse(dataset, "has %" PRIu64 " rows, the other metrics have %zu",
-                      (uint64_t)dims[0], s->n_rows);
+        return rnn_h5_refuse(dataset, "has %" PRIu64 " rows, the other metrics have %zu",
+                             (uint64_t)dims[0], s->n_rows);
     s->n_rows = (size_t)dims[0];
-    return check_storage(dataset, dims[0] * sizeof *s->history);
+    return rnn_h5_check_storage(dataset, dims[0] * sizeof *s->history);
 }
 
-static rnn_status read_metric(const place *group, staging *s, size_t i)
+static rnn_status read_metric(const rnn_h5_place *group, staging *s, size_t i)
 {
     rnn_status st;
-    place dataset;
+    rnn_h5_place dataset;
     hid_t memory = H5I_INVALID_HID;
     size_t n_metrics = s->into->history->n_metrics;
 
-    RNN_TRY(open_child(group, s->into->history->names[i], H5I_DATASET, &dataset));
+    RNN_TRY(rnn_h5_open_child(group, s->into->history->names[i], H5I_DATASET, &dataset));
     RNN_TRY_GOTO(st, check_type(&dataset, H5T_IEEE_F64LE, "float64"), done);
     RNN_TRY_GOTO(st, get_n_rows(&dataset, s, i), done);
     if (s->n_rows == 0)
@@ -540,14 +417,14 @@ static rnn_status read_metric(const place *group, staging *s, size_t i)
                                "the history of a checkpoint"),
                      done);
     memory = rnn_ckpt_column_space(s->n_rows, n_metrics, i);
-    st = load(&dataset, H5T_NATIVE_DOUBLE, memory, s->history);
+    st = rnn_h5_load(&dataset, H5T_NATIVE_DOUBLE, memory, s->history);
 done:
-    rnn_ckpt_release(memory);
-    rnn_ckpt_release(dataset.id);
+    rnn_h5_release(memory);
+    rnn_h5_release(dataset.id);
     return st;
 }
 
-static rnn_status read_history(const place *group, staging *s)
+static rnn_status read_history(const rnn_h5_place *group, staging *s)
 {
     const rnn_history *history = s->into->history;
 
@@ -557,19 +434,19 @@ static rnn_status read_history(const place *group, staging *s)
     return RNN_OK;
 }
 
-static rnn_status read_section(const place *root, const char *name, staging *s,
-                               rnn_status (*read)(const place *, staging *))
+static rnn_status read_section(const rnn_h5_place *root, const char *name, staging *s,
+                               rnn_status (*read)(const rnn_h5_place *, staging *))
 {
     rnn_status st;
-    place group;
+    rnn_h5_place group;
 
-    RNN_TRY(open_child(root, name, H5I_GROUP, &group));
+    RNN_TRY(rnn_h5_open_child(root, name, H5I_GROUP, &group));
     st = read(&group, s);
-    rnn_ckpt_release(group.id);
+    rnn_h5_release(group.id);
     return st;
 }
 
-static rnn_status check_digest(const place *root, const staging *s)
+static rnn_status check_digest(const rnn_h5_place *root, const staging *s)
 {
     char written[TEXT_LENGTH], found[17];
 
@@ -577,7 +454,8 @@ static rnn_status check_digest(const place *root, const staging *s)
              rnn_digest(s->params, rnn_model_size(s->into->model) * sizeof *s->params));
     RNN_TRY(read_text(root, "digest", written));
     if (strcmp(written, found) != 0)
-        return refuse(root, "has the digest %.16s, but its parameters have %s", written, found);
+        return rnn_h5_refuse(root, "has the digest %.16s, but its parameters have %s", written,
+                             found);
     return RNN_OK;
 }
 
@@ -602,7 +480,7 @@ static void commit(const staging *s, rnn_checkpoint *into)
     }
 }
 
-static rnn_status read_sections(const place *root, void *out)
+static rnn_status read_sections(const rnn_h5_place *root, void *out)
 {
     rnn_status st;
     rnn_checkpoint *into = out;
@@ -642,7 +520,7 @@ static bool is_needed(const rnn_layer_arg *arg, const rnn_layer_cfg *defaults)
 }
 
 /* `cfg` has the defaults of its type. */
-static rnn_status read_arg(const place *group, const rnn_layer_arg *arg, rnn_layer_cfg *cfg)
+static rnn_status read_arg(const rnn_h5_place *group, const rnn_layer_arg *arg, rnn_layer_cfg *cfg)
 {
     rnn_ckpt_field field = rnn_ckpt_layer_field(arg);
     const int64_t *size = (const int64_t *)((const char *)cfg + arg->offset);
@@ -651,29 +529,30 @@ static rnn_status read_arg(const place *group, const rnn_layer_arg *arg, rnn_lay
         return RNN_OK;
     RNN_TRY(read_field(group, &field, cfg));
     if (arg->inferred && *size == 0)
-        return refuse(group, "has the attribute %s = 0, which must be above 0", arg->name);
+        return rnn_h5_refuse(group, "has the attribute %s = 0, which must be above 0", arg->name);
     return RNN_OK;
 }
 
-static rnn_status read_args(const place *group, rnn_layer_type type, size_t i, rnn_layer_cfg *cfg)
+static rnn_status read_args(const rnn_h5_place *group, rnn_layer_type type, size_t i,
+                            rnn_layer_cfg *cfg)
 {
     char written[TEXT_LENGTH];
 
     RNN_TRY(read_text(group, "type", written));
     if (strcmp(written, rnn_layer_type_name(type)) != 0)
-        return refuse(group, "has the attribute type = \"%.40s\", which is not in its name",
-                      written);
+        return rnn_h5_refuse(group, "has the attribute type = \"%.40s\", which is not in its name",
+                             written);
     *cfg = rnn_layer_defaults(type);
     for (size_t k = 0; k < rnn_layer_n_args; k++)
         if (rnn_layer_arg_applies(&rnn_layer_args[k], type))
             RNN_TRY(read_arg(group, &rnn_layer_args[k], cfg));
     if (rnn_layer_check(cfg, i) != RNN_OK)
-        return refuse(group, "is no layer: %s", rnn_error_message());
+        return rnn_h5_refuse(group, "is no layer: %s", rnn_error_message());
     return RNN_OK;
 }
 
 /* The name of layer i is its number and one of the types. */
-static bool find_layer(const place *parent, size_t i, rnn_layer_type *type,
+static bool find_layer(const rnn_h5_place *parent, size_t i, rnn_layer_type *type,
                        char name[RNN_CKPT_NAME_LENGTH])
 {
     for (int t = 0; t < RNN_LAYER_N_TYPES; t++) {
@@ -685,79 +564,79 @@ static bool find_layer(const place *parent, size_t i, rnn_layer_type *type,
     return false;
 }
 
-static rnn_status read_described_layer(const place *parent, size_t i, rnn_layer_cfg *cfg)
+static rnn_status read_described_layer(const rnn_h5_place *parent, size_t i, rnn_layer_cfg *cfg)
 {
     rnn_status st;
     rnn_layer_type type;
     char name[RNN_CKPT_NAME_LENGTH];
-    place group;
+    rnn_h5_place group;
 
     if (!find_layer(parent, i, &type, name))
-        return refuse(parent, "has no layer %zu of a known type", i);
-    RNN_TRY(open_child(parent, name, H5I_GROUP, &group));
+        return rnn_h5_refuse(parent, "has no layer %zu of a known type", i);
+    RNN_TRY(rnn_h5_open_child(parent, name, H5I_GROUP, &group));
     st = read_args(&group, type, i, cfg);
-    rnn_ckpt_release(group.id);
+    rnn_h5_release(group.id);
     return st;
 }
 
 /* Every one of n links is layer 0 .. n - 1: each is found, so nothing else can be there. */
-static rnn_status read_described_layers(const place *parent, layer_list *list)
+static rnn_status read_described_layers(const rnn_h5_place *parent, layer_list *list)
 {
     H5G_info_t info;
 
     if (H5Gget_info(parent->id, &info) < 0)
-        return refuse(parent, "cannot be listed");
+        return rnn_h5_refuse(parent, "cannot be listed");
     if (info.nlinks == 0 || info.nlinks > RNN_MODEL_MAX_LAYERS)
-        return refuse(parent, "has %" PRIu64 " layers, expected 1 to %d", (uint64_t)info.nlinks,
-                      RNN_MODEL_MAX_LAYERS);
+        return rnn_h5_refuse(parent, "has %" PRIu64 " layers, expected 1 to %d",
+                             (uint64_t)info.nlinks, RNN_MODEL_MAX_LAYERS);
     for (size_t i = 0; i < info.nlinks; i++)
         RNN_TRY(read_described_layer(parent, i, &list->layers[i]));
     list->count = (size_t)info.nlinks;
     return RNN_OK;
 }
 
-static rnn_status read_layers(const place *root, void *list)
+static rnn_status read_layers(const rnn_h5_place *root, void *list)
 {
     rnn_status st;
-    place group;
+    rnn_h5_place group;
 
-    RNN_TRY(open_child(root, "model", H5I_GROUP, &group));
+    RNN_TRY(rnn_h5_open_child(root, "model", H5I_GROUP, &group));
     st = read_described_layers(&group, list);
-    rnn_ckpt_release(group.id);
+    rnn_h5_release(group.id);
     return st;
 }
 
 /* -- The whole image --------------------------------------------------------------------------- */
 
-static rnn_status read_config(const place *root, void *out)
+static rnn_status read_config(const rnn_h5_place *root, void *out)
 {
     char **config = out;
     rnn_status st;
-    place dataset;
+    rnn_h5_place dataset;
     char *text = NULL;
     hsize_t dims[H5S_MAX_RANK];
     hid_t type = H5I_INVALID_HID;
 
-    RNN_TRY(open_child(root, "config", H5I_DATASET, &dataset));
+    RNN_TRY(rnn_h5_open_child(root, "config", H5I_DATASET, &dataset));
     type = H5Dget_type(dataset.id);
-    if (!is_fixed_text(type, root->n_image) || get_shape(&dataset, dims) != 0) {
-        st = refuse(&dataset, "is not a text of fixed length");
+    if (!is_fixed_text(type, root->n_image) || rnn_h5_get_shape(&dataset, dims) != 0) {
+        st = rnn_h5_refuse(&dataset, "is not a text of fixed length");
         goto done;
     }
-    RNN_TRY_GOTO(st, check_storage(&dataset, H5Tget_size(type)), done);
+    RNN_TRY_GOTO(st, rnn_h5_check_storage(&dataset, H5Tget_size(type)), done);
     RNN_TRY_GOTO(st, RNN_ALLOC(&text, H5Tget_size(type) + 1, "the configuration of a checkpoint"),
                  done);
-    RNN_TRY_GOTO(st, load(&dataset, type, H5S_ALL, text), done);
+    RNN_TRY_GOTO(st, rnn_h5_load(&dataset, type, H5S_ALL, text), done);
     *config = text;
     text = NULL;
 done:
     rnn_free(text);
-    rnn_ckpt_release(type);
-    rnn_ckpt_release(dataset.id);
+    rnn_h5_release(type);
+    rnn_h5_release(dataset.id);
     return st;
 }
 
-static rnn_status check_format(const place *root)
+static rnn_status check_format(const rnn_h5_place *root)
 {
     char format[TEXT_LENGTH];
     int64_t version = 0;
@@ -768,37 +647,27 @@ static rnn_status check_format(const place *root)
                         root->source, rnn_ckpt_format);
     RNN_TRY(read_integer(root, "format_version", &version));
     if (version < 1 || version > RNN_CKPT_FORMAT_VERSION)
-        return refuse(root, "has format_version %" PRId64 ", this program reads 1 to %d", version,
-                      RNN_CKPT_FORMAT_VERSION);
+        return rnn_h5_refuse(root, "has format_version %" PRId64 ", this program reads 1 to %d",
+                             version, RNN_CKPT_FORMAT_VERSION);
     return RNN_OK;
 }
 
 /* Opens the image, checks the format, and has read() take from it what is asked for. */
 static rnn_status read_image(const void *image, size_t n_bytes, const char *source,
-                             rnn_status (*read)(const place *root, void *out), void *out)
+                             rnn_status (*read)(const rnn_h5_place *root, void *out), void *out)
 {
     rnn_status st;
-    place root = {.source = source, .n_image = n_bytes, .path = "/"};
-    hid_t access, file;
+    rnn_h5_place root;
+    hid_t file;
 
     n_reads++;
-    rnn_ckpt_tame_library();
-    access = H5Pcreate(H5P_FILE_ACCESS);
-    H5Pset_fapl_core(access, RNN_CKPT_IMAGE_INCREMENT, 0);
-    H5Pset_file_image(access, (void *)(uintptr_t)image, n_bytes); /* libhdf5 takes a copy */
-    file = H5Fopen("checkpoint", H5F_ACC_RDONLY, access);
-    root.id = H5Gopen2(file, "/", H5P_DEFAULT);
-    if (root.id < 0) {
-        st = RNN_FAIL(RNN_ERR_DATA, "%s: not an rnntrain checkpoint: libhdf5 cannot open it",
-                      source);
-        goto done;
-    }
-    RNN_TRY_GOTO(st, check_format(&root), done);
-    st = read(&root, out);
-done:
-    rnn_ckpt_release(root.id);
-    rnn_ckpt_release(file);
-    rnn_ckpt_release(access);
+    if (!rnn_h5_open(&root, &file, image, n_bytes, source))
+        return RNN_FAIL(RNN_ERR_DATA, "%s: not an rnntrain checkpoint: libhdf5 cannot open it",
+                        source);
+    st = check_format(&root);
+    if (st == RNN_OK)
+        st = read(&root, out);
+    rnn_h5_close(&root, file);
     return st;
 }
 

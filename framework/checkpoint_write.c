@@ -1,6 +1,5 @@
 /*
- * A checkpoint into the bytes of an HDF5 file. libhdf5 refuses an invalid handle wherever one is
- * passed, so of a chain of calls the last result tells whether all went well.
+ * A checkpoint into the bytes of an HDF5 file.
  */
 #include "framework/checkpoint_image.h"
 
@@ -10,19 +9,14 @@
 #include <string.h>
 
 #include "framework/checkpoint_layout.h"
+#include "framework/hdf5_image.h"
 #include "kernels/digest.h"
 #include "kernels/memory.h"
 
 typedef struct writer {
     const rnn_checkpoint *from;
-    hid_t root;
-    hid_t group_list, dataset_list; /* creation properties: no times */
+    rnn_h5_writer file;
 } writer;
-
-static rnn_status cannot_write(const char *what)
-{
-    return RNN_FAIL(RNN_ERR_INTERNAL, "libhdf5 cannot add '%s' to a checkpoint in memory", what);
-}
 
 static hid_t text_type(size_t length)
 {
@@ -40,9 +34,9 @@ static rnn_status write_attribute(hid_t object, const char *name, hid_t file_typ
     hid_t attribute = H5Acreate2(object, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT);
     herr_t result = H5Awrite(attribute, type, value);
 
-    rnn_ckpt_release(attribute);
-    rnn_ckpt_release(space);
-    return result < 0 ? cannot_write(name) : RNN_OK;
+    rnn_h5_release(attribute);
+    rnn_h5_release(space);
+    return result < 0 ? rnn_h5_cannot_write(name) : RNN_OK;
 }
 
 static rnn_status write_text(hid_t object, const char *name, const char *text)
@@ -50,7 +44,7 @@ static rnn_status write_text(hid_t object, const char *name, const char *text)
     hid_t type = text_type(strlen(text));
     rnn_status st = write_attribute(object, name, type, type, text);
 
-    rnn_ckpt_release(type);
+    rnn_h5_release(type);
     return st;
 }
 
@@ -97,35 +91,6 @@ static rnn_status write_fields(hid_t object, const rnn_ckpt_field *fields, size_
     return RNN_OK;
 }
 
-static rnn_status create_group(const writer *w, hid_t parent, const char *name, hid_t *group)
-{
-    *group = H5Gcreate2(parent, name, H5P_DEFAULT, w->group_list, H5P_DEFAULT);
-    return *group < 0 ? cannot_write(name) : RNN_OK;
-}
-
-/* `memory` selects the values in memory, H5S_ALL for an array as it is. */
-static rnn_status write_dataset(const writer *w, hid_t parent, const char *name, hid_t file_type,
-                                hid_t type, hid_t space, hid_t memory, const void *values)
-{
-    hid_t dataset =
-        H5Dcreate2(parent, name, file_type, space, H5P_DEFAULT, w->dataset_list, H5P_DEFAULT);
-    herr_t result = H5Dwrite(dataset, type, memory, H5S_ALL, H5P_DEFAULT, values);
-
-    rnn_ckpt_release(dataset);
-    return result < 0 ? cannot_write(name) : RNN_OK;
-}
-
-static rnn_status write_param(const writer *w, hid_t parent, const rnn_param *p, const float *arena)
-{
-    hsize_t dims[] = {p->shape[0], p->shape[1]};
-    hid_t space = H5Screate_simple(p->n_dims, dims, NULL);
-    rnn_status st = write_dataset(w, parent, p->name, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, space,
-                                  H5S_ALL, arena + p->offset);
-
-    rnn_ckpt_release(space);
-    return st;
-}
-
 /* An arena as parent/LAYER/PARAM. */
 static rnn_status write_arena(const writer *w, hid_t parent, const float *arena)
 {
@@ -137,10 +102,13 @@ static rnn_status write_arena(const writer *w, hid_t parent, const float *arena)
         char name[RNN_CKPT_NAME_LENGTH];
         hid_t group;
 
-        RNN_TRY(create_group(w, parent, rnn_ckpt_layer_name(model, i, name), &group));
-        for (size_t k = 0; k < range.count && st == RNN_OK; k++)
-            st = write_param(w, group, rnn_model_param(model, range.first + k), arena);
-        rnn_ckpt_release(group);
+        RNN_TRY(rnn_h5_write_group(&w->file, parent, rnn_ckpt_layer_name(model, i, name), &group));
+        for (size_t k = 0; k < range.count && st == RNN_OK; k++) {
+            const rnn_param *p = rnn_model_param(model, range.first + k);
+
+            st = rnn_h5_write_param(&w->file, group, p->name, p, arena);
+        }
+        rnn_h5_release(group);
     }
     return st;
 }
@@ -179,7 +147,7 @@ static rnn_status describe_layer(const rnn_model *model, size_t layer, hid_t mod
             RNN_TRY_GOTO(st, write_field(group, &field, &cfg), done);
     }
 done:
-    rnn_ckpt_release(group);
+    rnn_h5_release(group);
     return st;
 }
 
@@ -204,9 +172,9 @@ static rnn_status write_state(const writer *w, hid_t parent, size_t i)
 
     snprintf(path, sizeof path, "/optimizer/%s", name);
     RNN_TRY(rnn_ckpt_check_finite(w->from->model, values, RNN_ERR_NONFINITE, path));
-    RNN_TRY(create_group(w, parent, name, &group));
+    RNN_TRY(rnn_h5_write_group(&w->file, parent, name, &group));
     st = write_arena(w, group, values);
-    rnn_ckpt_release(group);
+    rnn_h5_release(group);
     return st;
 }
 
@@ -239,11 +207,12 @@ static rnn_status write_metric(const writer *w, hid_t group, size_t i)
     hid_t space = H5Screate_simple(1, &n_rows, NULL);
     hid_t memory =
         n_rows == 0 ? H5Scopy(space) : rnn_ckpt_column_space(n_rows, history->n_metrics, i);
-    rnn_status st = write_dataset(w, group, history->names[i], H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE,
-                                  space, memory, n_rows == 0 ? &nothing : history->values);
+    rnn_status st =
+        rnn_h5_write_dataset(&w->file, group, history->names[i], H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE,
+                             space, memory, n_rows == 0 ? &nothing : history->values);
 
-    rnn_ckpt_release(memory);
-    rnn_ckpt_release(space);
+    rnn_h5_release(memory);
+    rnn_h5_release(space);
     return st;
 }
 
@@ -268,21 +237,22 @@ static rnn_status write_root(const writer *w, const char *created_at)
 
     snprintf(digest, sizeof digest, "%016" PRIx64,
              rnn_digest(from->params, rnn_model_size(from->model) * sizeof *from->params));
-    RNN_TRY(write_text(w->root, "format", rnn_ckpt_format));
-    RNN_TRY(write_integer(w->root, "format_version", RNN_CKPT_FORMAT_VERSION));
-    RNN_TRY(write_text(w->root, "created_by", "rnntrain " RNN_VERSION));
-    RNN_TRY(write_text(w->root, "created_at", created_at));
-    return write_text(w->root, "digest", digest);
+    RNN_TRY(write_text(w->file.root, "format", rnn_ckpt_format));
+    RNN_TRY(write_integer(w->file.root, "format_version", RNN_CKPT_FORMAT_VERSION));
+    RNN_TRY(write_text(w->file.root, "created_by", "rnntrain " RNN_VERSION));
+    RNN_TRY(write_text(w->file.root, "created_at", created_at));
+    return write_text(w->file.root, "digest", digest);
 }
 
 static rnn_status write_config(const writer *w)
 {
     const char *text = w->from->config != NULL ? w->from->config : "";
     hid_t space = H5Screate(H5S_SCALAR), type = text_type(strlen(text));
-    rnn_status st = write_dataset(w, w->root, "config", type, type, space, H5S_ALL, text);
+    rnn_status st =
+        rnn_h5_write_dataset(&w->file, w->file.root, "config", type, type, space, H5S_ALL, text);
 
-    rnn_ckpt_release(type);
-    rnn_ckpt_release(space);
+    rnn_h5_release(type);
+    rnn_h5_release(space);
     return st;
 }
 
@@ -302,29 +272,11 @@ static rnn_status write_all(const writer *w, const char *created_at)
         rnn_status st;
         hid_t group;
 
-        RNN_TRY(create_group(w, w->root, sections[i].name, &group));
+        RNN_TRY(rnn_h5_write_group(&w->file, w->file.root, sections[i].name, &group));
         st = sections[i].write(w, group);
-        rnn_ckpt_release(group);
+        rnn_h5_release(group);
         RNN_TRY(st);
     }
-    return RNN_OK;
-}
-
-/* The finished bytes. The oldest format has no checksum in the superblock for libhdf5 to forget. */
-static rnn_status take_image(hid_t file, size_t room, void **image, size_t *n_bytes)
-{
-    ssize_t size;
-    char *bytes;
-
-    if (H5Fflush(file, H5F_SCOPE_GLOBAL) < 0 || (size = H5Fget_file_image(file, NULL, 0)) < 0)
-        return cannot_write("the end");
-    RNN_TRY(RNN_ALLOC(&bytes, (size_t)size + room, "the image of a checkpoint"));
-    if (H5Fget_file_image(file, bytes, (size_t)size) != size) {
-        rnn_free(bytes);
-        return cannot_write("the end");
-    }
-    *image = bytes;
-    *n_bytes = (size_t)size;
     return RNN_OK;
 }
 
@@ -332,31 +284,14 @@ rnn_status rnn_checkpoint_image_write(const rnn_checkpoint *checkpoint, const ch
                                       size_t room, void **image, size_t *n_bytes)
 {
     rnn_status st;
-    hid_t access, creation, file;
     writer w = {.from = checkpoint};
 
     *image = NULL;
     *n_bytes = 0;
-    rnn_ckpt_tame_library();
-    access = H5Pcreate(H5P_FILE_ACCESS);
-    H5Pset_fapl_core(access, RNN_CKPT_IMAGE_INCREMENT, 0);
-    H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_V18);
-    creation = H5Pcreate(H5P_FILE_CREATE);
-    w.group_list = H5Pcreate(H5P_GROUP_CREATE);
-    w.dataset_list = H5Pcreate(H5P_DATASET_CREATE);
-    H5Pset_obj_track_times(creation, 0);
-    H5Pset_obj_track_times(w.group_list, 0);
-    H5Pset_obj_track_times(w.dataset_list, 0);
-    file = H5Fcreate("checkpoint", H5F_ACC_TRUNC, creation, access);
-    w.root = H5Gopen2(file, "/", H5P_DEFAULT);
-    RNN_TRY_GOTO(st, write_all(&w, created_at), done);
-    st = take_image(file, room, image, n_bytes);
-done:
-    rnn_ckpt_release(w.root);
-    rnn_ckpt_release(file);
-    rnn_ckpt_release(w.dataset_list);
-    rnn_ckpt_release(w.group_list);
-    rnn_ckpt_release(creation);
-    rnn_ckpt_release(access);
+    rnn_h5_writer_open(&w.file);
+    st = write_all(&w, created_at);
+    if (st == RNN_OK)
+        st = rnn_h5_writer_take(&w.file, room, image, n_bytes);
+    rnn_h5_writer_close(&w.file);
     return st;
 }

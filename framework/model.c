@@ -415,6 +415,20 @@ const rnn_param *rnn_model_param(const rnn_model *model, size_t i)
     return &model->params[i];
 }
 
+void rnn_model_layer_params(const rnn_model *model, size_t layer, size_t *first, size_t *count)
+{
+    *first = *count = 0;
+    for (size_t i = 0; i < model->n_stages; i++) {
+        const rnn_stage *stage = &model->stages[i];
+
+        if (stage->layer != layer)
+            continue;
+        if (*count == 0)
+            *first = stage->first_param;
+        *count += stage->n_params;
+    }
+}
+
 size_t rnn_model_n_layers(const rnn_model *model)
 {
     return model->n_layers;

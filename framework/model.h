@@ -96,6 +96,9 @@ size_t rnn_model_size(const rnn_model *model);
 size_t rnn_model_n_params(const rnn_model *model);
 const rnn_param *rnn_model_param(const rnn_model *model, size_t i);
 
+/* The parameters of a [[layer]], of all its stages: *count of them from *first on; maybe none. */
+void rnn_model_layer_params(const rnn_model *model, size_t layer, size_t *first, size_t *count);
+
 /* The [[layer]] settings, for checkpoints and tables. */
 size_t rnn_model_n_layers(const rnn_model *model);
 const rnn_layer_cfg *rnn_model_layer(const rnn_model *model, size_t i);
