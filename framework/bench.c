@@ -1,6 +1,7 @@
 #include "framework/bench.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +15,10 @@
 
 enum { ROUNDS = 15, MIN_REPEATS = 4 };
 
-/* One recurrent layer as a bare primitive: each thread its own task and arrays. */
+/* One direction of one recurrent layer as a bare primitive: each thread its own task and arrays. */
 typedef struct bare_layer {
     rnn_recurrent *kernel;
+    rnn_recurrent_slice slice;
     rnn_recurrent_task **tasks;       /* [n_threads] */
     float **x, **y, **dy, **dx, **dw; /* [n_threads] */
 } bare_layer;
@@ -24,9 +26,10 @@ typedef struct bare_layer {
 /* All recurrent layers of the model for one way to slice the rank's rows. */
 typedef struct bare_model {
     const char *name;
+    size_t seq_len;        /* of every sequence */
     size_t rows, n_slices; /* of the rank; threads take contiguous runs */
     int n_threads;
-    bare_layer *layers;
+    bare_layer *layers; /* [n_layers] */
     size_t n_layers;
     double median; /* seconds for all slices */
 } bare_model;
@@ -62,7 +65,8 @@ static rnn_status make_array(float **out, size_t count, bool filled)
 
 static rnn_status make_thread_part(bare_layer *layer, const rnn_recurrent_cfg *cfg, int thread)
 {
-    size_t in = cfg->seq_len * cfg->rows * cfg->n_in, out = cfg->seq_len * cfg->rows * cfg->n_hid;
+    size_t positions = layer->slice.seq_len * layer->slice.rows;
+    size_t in = positions * cfg->n_in, out = positions * rnn_recurrent_n_out(cfg);
 
     RNN_TRY(rnn_recurrent_task_create(&layer->tasks[thread], layer->kernel));
     RNN_TRY(make_array(&layer->x[thread], in, true));
@@ -72,23 +76,25 @@ static rnn_status make_thread_part(bare_layer *layer, const rnn_recurrent_cfg *c
     return make_array(&layer->dw[thread], rnn_recurrent_grad_size(layer->kernel), false);
 }
 
-static rnn_status make_layer(bare_layer *layer, const rnn_run *run, const rnn_stage *stage,
-                             size_t rows, int n_threads)
+/* The parameters of one direction of a stage; `first` is its weight_ih. */
+static rnn_recurrent_params get_tensors(const rnn_run *run, const rnn_stage *stage, size_t first)
 {
-    const rnn_recurrent_cfg cfg = {rnn_layer_cell(stage->cfg), stage->in.seq_len, rows,
-                                   stage->in.n_features, stage->out.n_features};
-    const float *params = run->params;
-    const rnn_param *p = rnn_model_param(run->model, stage->first_param);
-    const rnn_recurrent_params tensors = {.weight_ih = params + p[0].offset,
-                                          .weight_hh = params + p[1].offset,
-                                          .bias_ih = stage->cfg->bias ? params + p[2].offset : NULL,
-                                          .bias_hh =
-                                              stage->cfg->bias ? params + p[3].offset : NULL};
+    const rnn_param *p = rnn_model_param(run->model, first);
+    bool has_bias = stage->cfg->bias, is_projected = stage->cfg->proj_size > 0;
+
+    return (rnn_recurrent_params){
+        .weight_ih = run->params + p[0].offset,
+        .weight_hh = run->params + p[1].offset,
+        .bias_ih = has_bias ? run->params + p[2].offset : NULL,
+        .bias_hh = has_bias ? run->params + p[3].offset : NULL,
+        .weight_hr = is_projected ? run->params + p[has_bias ? 4 : 2].offset : NULL};
+}
+
+static rnn_status make_arrays(bare_layer *layer, const rnn_recurrent_cfg *cfg, int n_threads)
+{
     size_t n = (size_t)n_threads;
     rnn_status st = RNN_OK;
 
-    RNN_TRY(rnn_recurrent_create(&layer->kernel, &cfg));
-    rnn_recurrent_pack(layer->kernel, &tensors, 0, 1);
     RNN_TRY(RNN_ALLOC(&layer->tasks, n, "benchmark arrays"));
     RNN_TRY(RNN_ALLOC(&layer->x, n, "benchmark arrays"));
     RNN_TRY(RNN_ALLOC(&layer->y, n, "benchmark arrays"));
@@ -98,7 +104,7 @@ static rnn_status make_layer(bare_layer *layer, const rnn_run *run, const rnn_st
     /* Each thread touches its own memory first, as the executor's workers do. */
 #pragma omp parallel for schedule(static, 1) num_threads(n_threads)
     for (int i = 0; i < n_threads; i++) {
-        rnn_status mine = make_thread_part(layer, &cfg, i);
+        rnn_status mine = make_thread_part(layer, cfg, i);
 
         if (mine != RNN_OK)
 #pragma omp critical
@@ -107,15 +113,33 @@ static rnn_status make_layer(bare_layer *layer, const rnn_run *run, const rnn_st
     return st == RNN_OK ? RNN_OK : RNN_FAIL(st, "cannot set up the bare primitives");
 }
 
+static rnn_status make_layer(bare_model *bare, const rnn_run *run, const rnn_stage *stage, size_t d)
+{
+    bare_layer *layer = &bare->layers[bare->n_layers++];
+    const rnn_recurrent_cfg cfg = {.cell = rnn_layer_cell(stage->cfg),
+                                   .n_in = stage->in.n_features,
+                                   .n_hid = (size_t)stage->cfg->hidden_size,
+                                   .n_proj = (size_t)stage->cfg->proj_size,
+                                   .reverse = d == 1};
+    const rnn_recurrent_params tensors =
+        get_tensors(run, stage, stage->first_param + d * (stage->n_params / stage->n_directions));
+
+    layer->slice = (rnn_recurrent_slice){.seq_len = bare->seq_len, .rows = bare->rows};
+    RNN_TRY(rnn_recurrent_create(&layer->kernel, &cfg));
+    rnn_recurrent_pack(layer->kernel, &tensors, 0, 1);
+    return make_arrays(layer, &cfg, bare->n_threads);
+}
+
 static rnn_status make_bare(bare_model *bare, const rnn_run *run)
 {
-    RNN_TRY(RNN_ALLOC(&bare->layers, rnn_model_n_stages(run->model), "benchmark layers"));
-    for (size_t s = 0; s < rnn_model_n_stages(run->model); s++) {
+    size_t n_stages = rnn_model_n_stages(run->model);
+
+    RNN_TRY(RNN_ALLOC(&bare->layers, 2 * n_stages, "benchmark layers"));
+    for (size_t s = 0; s < n_stages; s++) {
         const rnn_stage *stage = rnn_model_stage(run->model, s);
 
-        if (stage->kind == RNN_STAGE_RECURRENT)
-            RNN_TRY(make_layer(&bare->layers[bare->n_layers++], run, stage, bare->rows,
-                               bare->n_threads));
+        for (size_t d = 0; stage->kind == RNN_STAGE_RECURRENT && d < stage->n_directions; d++)
+            RNN_TRY(make_layer(bare, run, stage, d));
     }
     return RNN_OK;
 }
@@ -145,12 +169,14 @@ static rnn_status run_slice(const bare_model *bare, int thread)
     for (size_t k = 0; k < bare->n_layers; k++) {
         bare_layer *l = &bare->layers[k];
 
-        RNN_TRY(rnn_recurrent_forward(l->tasks[thread], l->x[thread], NULL, NULL, l->y[thread]));
+        RNN_TRY(rnn_recurrent_forward(l->tasks[thread], &l->slice, l->x[thread],
+                                      &(rnn_recurrent_states){.h0 = NULL}, l->y[thread]));
     }
     for (size_t k = bare->n_layers; k-- > 0;) {
         bare_layer *l = &bare->layers[k];
 
-        RNN_TRY(rnn_recurrent_backward(l->tasks[thread], l->dy[thread], NULL, NULL, l->dx[thread],
+        RNN_TRY(rnn_recurrent_backward(l->tasks[thread], l->dy[thread],
+                                       &(rnn_recurrent_state_grads){.dh_n = NULL}, l->dx[thread],
                                        l->dw[thread]));
     }
     return RNN_OK;
@@ -223,7 +249,28 @@ static rnn_status time_bare(rnn_run *run, const bare_model *bare, size_t repeats
     return rnn_comm_agree(run->comm, st);
 }
 
-/* Multiply-adds count two; backward does twice the forward's. */
+/* Valid steps of a training sample, on average. */
+static double mean_length(const rnn_run *run)
+{
+    const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
+    size_t n_samples = info->n_samples[RNN_SPLIT_TRAIN];
+    double sum = 0.0;
+
+    for (size_t i = 0; i < n_samples; i++)
+        sum += (double)rnn_dataset_length(run->dataset, RNN_SPLIT_TRAIN, i);
+    return sum / (double)n_samples;
+}
+
+/* Of one row of one step of one direction; multiply-adds count two, backward twice the forward. */
+static double flop_of_position(const rnn_stage *stage)
+{
+    double n_in = (double)stage->in.n_features, n_hid = (double)stage->cfg->hidden_size;
+    double n_proj = (double)stage->cfg->proj_size, n_out = n_proj > 0 ? n_proj : n_hid;
+    double gates = (double)rnn_cell_gates(rnn_layer_cell(stage->cfg));
+
+    return 6.0 * n_hid * (gates * (n_in + n_out) + n_proj);
+}
+
 static double flop_of_step(const rnn_run *run)
 {
     double flop = 0.0;
@@ -232,18 +279,18 @@ static double flop_of_step(const rnn_run *run)
         const rnn_stage *stage = rnn_model_stage(run->model, s);
 
         if (stage->kind == RNN_STAGE_RECURRENT)
-            flop += 6.0 * (double)stage->in.seq_len * (double)run->config->train.batch_size *
-                    (double)rnn_cell_gates(rnn_layer_cell(stage->cfg)) *
-                    (double)stage->out.n_features *
-                    (double)(stage->in.n_features + stage->out.n_features);
+            flop += mean_length(run) * (double)run->config->train.batch_size *
+                    (double)stage->n_directions * flop_of_position(stage);
     }
     return flop;
 }
 
 static void print_row(const rnn_run *run, const char *name, double seconds)
 {
-    printf("%-34s %10.3f ms %10.0f samples/s %8.1f GFLOP/s\n", name, 1e3 * seconds,
-           (double)run->config->train.batch_size / seconds, 1e-9 * flop_of_step(run) / seconds);
+    double samples = (double)run->config->train.batch_size / seconds;
+
+    printf("%-34s %10.3f ms %10.0f samples/s %10.0f steps/s %8.1f GFLOP/s\n", name, 1e3 * seconds,
+           samples, samples * mean_length(run), 1e-9 * flop_of_step(run) / seconds);
 }
 
 static void print_result(const rnn_run *run, double step, const bare_model bare[2])
@@ -281,8 +328,8 @@ static rnn_status time_all(rnn_run *run, bare_model bare[2])
         for (int i = 0; i < 2; i++)
             RNN_TRY(time_bare(run, &bare[i], repeats, &slices[i][round]));
     }
-    for (int i = 0; i < 2; i++)
-        bare[i].median = median(slices[i], ROUNDS);
+    for (int i = 0; i < 2; i++) /* of sequences that have, on average, the data's length */
+        bare[i].median = median(slices[i], ROUNDS) * mean_length(run) / (double)bare[i].seq_len;
     print_result(run, median(steps, ROUNDS), bare);
     return RNN_OK;
 }
@@ -301,8 +348,10 @@ rnn_status rnn_bench(rnn_run *run)
                            .n_threads = n_threads}};
     rnn_status st = RNN_OK;
 
-    for (int i = 0; i < 2 && st == RNN_OK; i++)
+    for (int i = 0; i < 2 && st == RNN_OK; i++) {
+        bare[i].seq_len = (size_t)lround(mean_length(run));
         st = make_bare(&bare[i], run);
+    }
     st = rnn_comm_agree(run->comm, st);
     if (st == RNN_OK && bare[0].n_layers == 0)
         st = RNN_FAIL(RNN_ERR_DATA, "the model has no recurrent layer to compare with");

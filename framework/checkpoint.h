@@ -36,6 +36,7 @@ typedef struct rnn_progress {
     double epoch_loss_sum;   /* over the samples of those batches */
     uint64_t epoch_correct;
     uint64_t epoch_samples;
+    uint64_t epoch_targets; /* that the loss counted in these samples */
     double epoch_seconds;
     double best_metric; /* NAN before the first evaluation */
     uint64_t best_step;

@@ -31,6 +31,8 @@ const rnn_ckpt_field rnn_ckpt_progress_fields[] = {
 };
 const size_t rnn_ckpt_n_progress_fields = LENGTH(rnn_ckpt_progress_fields);
 
+const rnn_ckpt_field rnn_ckpt_targets_field = FIELD(rnn_progress, COUNT, epoch_targets);
+
 const rnn_ckpt_field rnn_ckpt_scalar_fields[] = {
     FIELD(rnn_ckpt_scalars, COUNT, step),
     FIELD(rnn_ckpt_scalars, FINITE, scalar),

@@ -48,6 +48,9 @@ typedef struct rnn_ckpt_field {
 extern const rnn_ckpt_field rnn_ckpt_progress_fields[];
 extern const size_t rnn_ckpt_n_progress_fields;
 
+/* Another one of rnn_progress; files from before it was counted had one target for each sample. */
+extern const rnn_ckpt_field rnn_ckpt_targets_field;
+
 /* The part of an optimizer that is not an array. */
 typedef struct rnn_ckpt_scalars {
     uint64_t step;

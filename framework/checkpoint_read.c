@@ -381,7 +381,11 @@ static rnn_status read_optimizer(const rnn_h5_place *group, staging *s)
 
 static rnn_status read_progress(const rnn_h5_place *group, staging *s)
 {
-    return read_fields(group, rnn_ckpt_progress_fields, rnn_ckpt_n_progress_fields, &s->progress);
+    RNN_TRY(read_fields(group, rnn_ckpt_progress_fields, rnn_ckpt_n_progress_fields, &s->progress));
+    s->progress.epoch_targets = s->progress.epoch_samples;
+    if (H5Aexists(group->id, rnn_ckpt_targets_field.name) == 0)
+        return RNN_OK;
+    return read_field(group, &rnn_ckpt_targets_field, &s->progress);
 }
 
 /* The first metric decides how many rows all have. */

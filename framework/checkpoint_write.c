@@ -195,8 +195,9 @@ static rnn_status write_optimizer(const writer *w, hid_t group)
 
 static rnn_status write_progress(const writer *w, hid_t group)
 {
-    return write_fields(group, rnn_ckpt_progress_fields, rnn_ckpt_n_progress_fields,
-                        w->from->progress);
+    RNN_TRY(write_fields(group, rnn_ckpt_progress_fields, rnn_ckpt_n_progress_fields,
+                         w->from->progress));
+    return write_field(group, &rnn_ckpt_targets_field, w->from->progress);
 }
 
 static rnn_status write_metric(const writer *w, hid_t group, size_t i)

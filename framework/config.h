@@ -33,7 +33,7 @@ typedef struct rnn_config {
         char *resume;     /* "auto" | "never" | path */
     } run;
     struct {
-        int format;             /* 0 = "idx", 1 = "ts", 2 = "strings" */
+        int format;             /* rnn_format; idx */
         char *name;             /* "" */
         rnn_string_list search; /* required, at least one; not for strings */
         char *train_images, *train_labels, *test_images, *test_labels; /* MNIST's file names */
@@ -94,6 +94,8 @@ typedef struct rnn_config {
         int progress;    /* 0 = "auto", 1 = "bar", 2 = "lines", 3 = "none" */
     } log;
 } rnn_config;
+
+typedef enum rnn_format { RNN_FORMAT_IDX, RNN_FORMAT_TS, RNN_FORMAT_STRINGS } rnn_format;
 
 typedef enum rnn_loss_reduction {
     RNN_LOSS_REDUCTION_MEAN,

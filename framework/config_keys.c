@@ -16,9 +16,10 @@
 
 /* -- Choices, in the order of their enums ------------------------------------------------------ */
 
-enum { FORMAT_IDX, FORMAT_TS, FORMAT_STRINGS };
-static const char *const formats[] = {
-    [FORMAT_IDX] = "idx", [FORMAT_TS] = "ts", [FORMAT_STRINGS] = "strings", NULL};
+static const char *const formats[] = {[RNN_FORMAT_IDX] = "idx",
+                                      [RNN_FORMAT_TS] = "ts",
+                                      [RNN_FORMAT_STRINGS] = "strings",
+                                      NULL};
 static const char *const sequences[] = {
     [RNN_SEQUENCE_ROWS] = "rows", [RNN_SEQUENCE_COLUMNS] = "columns", NULL};
 static const char *const losses[] = {"cross_entropy",   "mse", "l1", "smooth_l1",
@@ -75,9 +76,9 @@ _Static_assert(sizeof(rnn_layer_type) == sizeof(int), "rnn_layer_type must have 
 #define ANY              .min = -(double)INFINITY, .max = (double)INFINITY
 
 #define ONLY(type)  (1u << (type))
-#define IDX         ONLY(FORMAT_IDX)
-#define TS          ONLY(FORMAT_TS)
-#define STRINGS     ONLY(FORMAT_STRINGS)
+#define IDX         ONLY(RNN_FORMAT_IDX)
+#define TS          ONLY(RNN_FORMAT_TS)
+#define STRINGS     ONLY(RNN_FORMAT_STRINGS)
 #define SGD         ONLY(RNN_OPTIMIZER_SGD)
 #define ADADELTA    ONLY(RNN_OPTIMIZER_ADADELTA)
 #define ADAGRAD     ONLY(RNN_OPTIMIZER_ADAGRAD)

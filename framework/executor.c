@@ -6,7 +6,7 @@
 #include <omp.h>
 
 #include "dist/reduce.h"
-#include "framework/stage.h"
+#include "framework/runner.h"
 #include "kernels/cpu.h"
 #include "kernels/memory.h"
 #include "kernels/vector.h"
@@ -27,9 +27,7 @@ typedef struct node_stack {
 
 typedef struct worker {
     size_t first, count; /* its shards, counted from the rank's first */
-    void **stages;       /* [n_stages] */
-    float **values;      /* [n_stages + 1]; values[0] belongs to the batch */
-    float **gradients;   /* [n_stages + 1]; of values; gradients[0] stays NULL */
+    rnn_runner *runner;
     node_stack tree;
     float *sum;  /* packed gradient of rnn_executor_begin; one of the tree's buffers */
     size_t last; /* shard whose backward pass rnn_executor_finish does; count = none */
@@ -39,13 +37,14 @@ typedef struct worker {
 
 struct rnn_executor {
     rnn_executor_cfg cfg;
-    size_t n_stages;
-    const rnn_stage_class **classes; /* [n_stages] */
-    void **plans;                    /* [n_stages] */
-    size_t *packed_offset;           /* [n_stages] of each stage in a packed gradient */
+    rnn_plan *plan;
     size_t packed_size;
     worker *workers; /* [n_threads] */
     rnn_loss_sums *results;
+    int32_t *predicted; /* [n_shards][n_predicted] if they are kept */
+    size_t n_predicted; /* room of a shard */
+    uint64_t step;      /* of the running pass, and whether it is one of training */
+    bool is_training;
     node_stack joined;                   /* the rank's nodes; buffers belong to workers */
     float *unpacked[RNN_TREE_MAX_NODES]; /* [model size] each, made on first use */
 };
@@ -83,60 +82,31 @@ static rnn_status for_each_worker(rnn_executor *e, worker_task task, const void 
 static rnn_status create_worker(rnn_executor *e, worker *w, const void *argument)
 {
     (void)argument;
-    RNN_TRY(RNN_ALLOC(&w->stages, e->n_stages, "a worker"));
-    RNN_TRY(RNN_ALLOC(&w->values, e->n_stages + 1, "a worker"));
-    RNN_TRY(RNN_ALLOC(&w->gradients, e->n_stages + 1, "a worker"));
-    for (size_t s = 0; s < e->n_stages; s++) {
-        rnn_shape out = rnn_model_stage(e->cfg.model, s)->out;
-        size_t rows, count;
-
-        RNN_TRY(rnn_size_multiply(&rows, out.seq_len, e->cfg.rows, "a slice"));
-        RNN_TRY(rnn_size_multiply(&count, rows, out.n_features, "a slice"));
-        RNN_TRY(RNN_ALLOC(&w->values[s + 1], count, "activations"));
-        RNN_TRY(RNN_ALLOC(&w->gradients[s + 1], count, "activation gradients"));
-        RNN_TRY(e->classes[s]->worker_create(&w->stages[s], e->plans[s]));
-    }
-    return RNN_OK;
+    RNN_TRY(rnn_runner_create(&w->runner, e->plan, false));
+    return rnn_runner_reserve(w->runner, rnn_model_input(e->cfg.model).seq_len, e->cfg.rows);
 }
 
-static void destroy_worker(rnn_executor *e, worker *w)
+static void destroy_worker(worker *w)
 {
-    for (size_t s = 0; s < e->n_stages; s++) {
-        if (w->stages != NULL && w->stages[s] != NULL)
-            e->classes[s]->worker_destroy(w->stages[s]);
-        if (w->values != NULL)
-            rnn_free(w->values[s + 1]);
-        if (w->gradients != NULL)
-            rnn_free(w->gradients[s + 1]);
-    }
+    rnn_runner_destroy(&w->runner);
     for (size_t i = 0; i < w->tree.n_nodes; i++)
         rnn_free(w->tree.nodes[i].sum);
     for (size_t i = 0; i < w->tree.n_spare; i++)
         rnn_free(w->tree.spare[i]);
-    rnn_free(w->stages);
-    rnn_free(w->values);
-    rnn_free(w->gradients);
 }
 
-static rnn_status create_plans(rnn_executor *e)
+static rnn_status create_shared(rnn_executor *e)
 {
-    RNN_TRY(RNN_ALLOC(&e->classes, e->n_stages, "the executor"));
-    RNN_TRY(RNN_ALLOC(&e->plans, e->n_stages, "the executor"));
-    RNN_TRY(RNN_ALLOC(&e->packed_offset, e->n_stages, "the executor"));
+    rnn_shape out = rnn_model_output(e->cfg.model);
+
+    RNN_TRY(rnn_plan_create(&e->plan, e->cfg.model));
+    e->packed_size = rnn_plan_grad_size(e->plan);
     RNN_TRY(RNN_ALLOC(&e->results, e->cfg.n_shards, "the executor"));
     RNN_TRY(RNN_ALLOC(&e->workers, (size_t)e->cfg.n_threads, "the workers"));
-    for (size_t s = 0; s < e->n_stages; s++) {
-        const rnn_stage *stage = rnn_model_stage(e->cfg.model, s);
-
-        e->classes[s] = rnn_stage_get_class(stage->kind);
-        if (e->classes[s] == NULL)
-            return RNN_FAIL(RNN_ERR_INTERNAL, "layer %zu (%s) cannot be run", stage->layer,
-                            rnn_layer_type_name(stage->cfg->type));
-        RNN_TRY(e->classes[s]->plan_create(&e->plans[s], e->cfg.model, stage, e->cfg.rows));
-        e->packed_offset[s] = e->packed_size;
-        e->packed_size += e->classes[s]->grad_size(e->plans[s]);
-    }
-    return RNN_OK;
+    if (!e->cfg.keeps_predictions)
+        return RNN_OK;
+    e->n_predicted = (out.is_single ? 1 : out.seq_len) * e->cfg.rows;
+    return RNN_ALLOC(&e->predicted, e->cfg.n_shards * e->n_predicted, "predictions");
 }
 
 rnn_status rnn_executor_create(rnn_executor **out, const rnn_executor_cfg *cfg)
@@ -147,8 +117,7 @@ rnn_status rnn_executor_create(rnn_executor **out, const rnn_executor_cfg *cfg)
     *out = NULL;
     RNN_TRY(RNN_ALLOC(&e, 1, "the executor"));
     e->cfg = *cfg;
-    e->n_stages = rnn_model_n_stages(cfg->model);
-    RNN_TRY_GOTO(st, create_plans(e), failed);
+    RNN_TRY_GOTO(st, create_shared(e), failed);
     for (int i = 0; i < cfg->n_threads; i++)
         rnn_shard_range(cfg->n_shards, (size_t)i, (size_t)cfg->n_threads, &e->workers[i].first,
                         &e->workers[i].count);
@@ -167,67 +136,65 @@ void rnn_executor_destroy(rnn_executor **executor)
     if (e == NULL)
         return;
     for (int i = 0; e->workers != NULL && i < e->cfg.n_threads; i++)
-        destroy_worker(e, &e->workers[i]);
-    for (size_t s = 0; e->plans != NULL && s < e->n_stages; s++)
-        if (e->plans[s] != NULL)
-            e->classes[s]->plan_destroy(e->plans[s]);
+        destroy_worker(&e->workers[i]);
     for (size_t i = 0; i < RNN_TREE_MAX_NODES; i++)
         rnn_free(e->unpacked[i]);
-    rnn_free(e->classes);
-    rnn_free(e->plans);
-    rnn_free(e->packed_offset);
-    rnn_free(e->results);
+    rnn_plan_destroy(&e->plan);
     rnn_free(e->workers);
+    rnn_free(e->results);
+    rnn_free(e->predicted);
     rnn_free(e);
     *executor = NULL;
 }
 
-static rnn_status pack_part(rnn_executor *e, worker *w, const void *params)
+static rnn_status load_part(rnn_executor *e, worker *w, const void *params)
 {
-    for (size_t s = 0; s < e->n_stages; s++)
-        e->classes[s]->pack(e->plans[s], params, (size_t)(w - e->workers),
-                            (size_t)e->cfg.n_threads);
+    rnn_plan_load(e->plan, params, (size_t)(w - e->workers), (size_t)e->cfg.n_threads);
     return RNN_OK;
 }
 
 void rnn_executor_load(rnn_executor *executor, const float *params)
 {
-    for_each_worker(executor, pack_part, params); /* packing cannot fail */
+    (void)for_each_worker(executor, load_part, params); /* packing cannot fail */
 }
 
 /* -- One shard ------------------------------------------------------------------------------- */
 
-static const rnn_cross_entropy_args loss_args = {.ignore_index = -100, .label_smoothing = 0.0};
+static rnn_slice slice_of(const rnn_executor *e, const rnn_batch *batch, size_t shard)
+{
+    const rnn_batch_shard *s = &batch->shard[shard];
 
-/* Forward and loss; with_gradient leaves the scores' gradient for the backward pass. */
+    return (rnn_slice){.seq_len = s->seq_len,
+                       .rows = batch->rows,
+                       .length = s->length,
+                       .is_ragged = s->is_ragged,
+                       .token = s->token,
+                       .is_training = e->is_training,
+                       .seed = e->cfg.seed,
+                       .step = (uint32_t)e->step,
+                       .first_row = (batch->first_shard + shard) * batch->rows};
+}
+
+/* Forward and loss; the loss's gradient too if a backward pass follows. */
 static rnn_status shard_forward(rnn_executor *e, worker *w, const rnn_batch *batch, size_t shard,
                                 bool with_gradient)
 {
-    const float *x = batch->shard[shard].x;
+    const rnn_slice slice = slice_of(e, batch, shard);
+    const float *y;
 
-    for (size_t s = 0; s < e->n_stages; s++) {
-        RNN_TRY(e->classes[s]->forward(w->stages[s], x, w->values[s + 1]));
-        x = w->values[s + 1];
-    }
-    e->results[shard] = rnn_loss_cross_entropy(
-        &loss_args, batch->rows, rnn_model_output(e->cfg.model).n_features, x,
-        batch->shard[shard].label, with_gradient ? w->gradients[e->n_stages] : NULL, NULL);
+    RNN_TRY(rnn_runner_forward(w->runner, &slice, batch->shard[shard].x, &y));
+    e->results[shard] =
+        rnn_objective_apply(&e->cfg.objective, &slice, rnn_model_output(e->cfg.model), y,
+                            &batch->shard[shard], with_gradient ? rnn_runner_dy(w->runner) : NULL,
+                            e->predicted != NULL ? e->predicted + shard * e->n_predicted : NULL);
     return RNN_OK;
-}
-
-static rnn_status stage_backward(rnn_executor *e, worker *w, size_t s, float *packed)
-{
-    return e->classes[s]->backward(w->stages[s], w->gradients[s + 1], w->gradients[s],
-                                   packed + e->packed_offset[s]);
 }
 
 static rnn_status shard_gradient(rnn_executor *e, worker *w, const rnn_batch *batch, size_t shard,
                                  float *packed)
 {
     RNN_TRY(shard_forward(e, w, batch, shard, true));
-    for (size_t s = e->n_stages; s-- > 0;)
-        RNN_TRY(stage_backward(e, w, s, packed));
-    return RNN_OK;
+    return rnn_runner_backward(w->runner, packed);
 }
 
 /* -- The tree -------------------------------------------------------------------------------- */
@@ -329,18 +296,18 @@ static rnn_status unpack_part(rnn_executor *e, worker *w, const void *argument)
 {
     (void)argument;
     for (size_t i = 0; i < e->joined.n_nodes; i++)
-        for (size_t s = 0; s < e->n_stages; s++)
-            e->classes[s]->unpack(e->plans[s], e->joined.nodes[i].sum + e->packed_offset[s],
-                                  e->unpacked[i], (size_t)(w - e->workers),
-                                  (size_t)e->cfg.n_threads);
+        rnn_plan_unpack(e->plan, e->joined.nodes[i].sum, e->unpacked[i], (size_t)(w - e->workers),
+                        (size_t)e->cfg.n_threads);
     return RNN_OK;
 }
 
-rnn_status rnn_executor_gradients(rnn_executor *executor, const rnn_batch *batch,
+rnn_status rnn_executor_gradients(rnn_executor *executor, const rnn_batch *batch, uint64_t step,
                                   float *const **nodes, size_t *n_nodes)
 {
     rnn_executor *e = executor;
 
+    e->step = step;
+    e->is_training = true;
     RNN_TRY(for_each_worker(e, worker_gradients, batch));
     RNN_TRY(for_each_worker(e, join_part, NULL));
     for (size_t i = 0; i < e->joined.n_nodes; i++)
@@ -374,8 +341,10 @@ static rnn_status worker_begin(rnn_executor *e, worker *w, const void *argument)
     return RNN_OK;
 }
 
-rnn_status rnn_executor_begin(rnn_executor *executor, const rnn_batch *batch)
+rnn_status rnn_executor_begin(rnn_executor *executor, const rnn_batch *batch, uint64_t step)
 {
+    executor->step = step;
+    executor->is_training = true;
     return for_each_worker(executor, worker_begin, batch);
 }
 
@@ -388,18 +357,19 @@ static rnn_status worker_finish(rnn_executor *e, worker *w, const void *argument
 {
     const finish_args *args = argument;
 
-    return w->last < w->count ? stage_backward(e, w, args->stage, w->sum) : RNN_OK;
+    (void)e;
+    return w->last < w->count ? rnn_runner_backward_stage(w->runner, args->stage, w->sum) : RNN_OK;
 }
 
 /* Adds the other workers' sums of a stage to the first one's, each worker its part of the values.
  */
 static rnn_status add_part(rnn_executor *e, worker *w, const void *argument)
 {
-    size_t stage = ((const finish_args *)argument)->stage;
+    rnn_plan_part part = rnn_plan_stage_part(e->plan, ((const finish_args *)argument)->stage);
     size_t first, count;
 
-    own_part(e, w, e->classes[stage]->grad_size(e->plans[stage]), &first, &count);
-    first += e->packed_offset[stage];
+    own_part(e, w, part.count, &first, &count);
+    first += part.offset;
     for (int i = 1; i < e->cfg.n_threads; i++)
         rnn_vector_add(e->workers[0].sum + first, e->workers[i].sum + first, count);
     return RNN_OK;
@@ -409,9 +379,8 @@ static rnn_status unpack_sum(rnn_executor *e, worker *w, const void *argument)
 {
     const finish_args *args = argument;
 
-    e->classes[args->stage]->unpack(e->plans[args->stage],
-                                    e->workers[0].sum + e->packed_offset[args->stage], args->grads,
-                                    (size_t)(w - e->workers), (size_t)e->cfg.n_threads);
+    rnn_plan_unpack_stage(e->plan, args->stage, e->workers[0].sum, args->grads,
+                          (size_t)(w - e->workers), (size_t)e->cfg.n_threads);
     return RNN_OK;
 }
 
@@ -441,10 +410,16 @@ static rnn_status worker_evaluate(rnn_executor *e, worker *w, const void *argume
 
 rnn_status rnn_executor_evaluate(rnn_executor *executor, const rnn_batch *batch)
 {
+    executor->is_training = false;
     return for_each_worker(executor, worker_evaluate, batch);
 }
 
 const rnn_loss_sums *rnn_executor_results(const rnn_executor *executor)
 {
     return executor->results;
+}
+
+const int32_t *rnn_executor_predicted(const rnn_executor *executor, size_t shard)
+{
+    return executor->predicted + shard * executor->n_predicted;
 }

@@ -2,7 +2,7 @@
  * Runs a model on this rank's shards of a batch with OpenMP threads.
  *
  * A worker is a thread with its own buffers; it computes whole shards, alone, through
- * single-threaded primitives of one fixed shape, so a shard's gradient does not depend on who
+ * single-threaded primitives of the shard's shape, so a shard's gradient does not depend on who
  * computes it. Shard gradients are added in the fixed tree of dist/reduce.h: each worker adds up
  * its contiguous run as a carry chain, then the workers' nodes are joined. What is left are the
  * maximal nodes of this rank's run, ready for the ranks' part of the tree.
@@ -10,23 +10,29 @@
 #ifndef RNN_FRAMEWORK_EXECUTOR_H
 #define RNN_FRAMEWORK_EXECUTOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "datasets/loader.h"
 #include "framework/model.h"
+#include "framework/objective.h"
 #include "kernels/loss.h"
 #include "kernels/status.h"
 
 typedef struct rnn_executor rnn_executor;
 
 typedef struct rnn_executor_cfg {
-    const rnn_model *model;       /* borrowed; its output is one step of class scores */
+    const rnn_model *model;       /* borrowed */
+    rnn_objective objective;      /* fits the model's output and the batches' targets */
+    uint64_t seed;                /* of the run, for dropout */
     size_t rows;                  /* of every slice */
     size_t first_shard, n_shards; /* this rank's run */
     int n_threads;
+    bool keeps_predictions; /* see rnn_executor_predicted */
 } rnn_executor_cfg;
 
-/* Creates primitives, and each worker's buffers in its own thread. */
+/* Creates each worker and its buffers in its own thread. */
 rnn_status rnn_executor_create(rnn_executor **out, const rnn_executor_cfg *cfg);
 void rnn_executor_destroy(rnn_executor **executor);
 
@@ -37,10 +43,11 @@ void rnn_executor_load(rnn_executor *executor, const float *params);
 /*
  * Forward, loss, backward on every shard; then the tree inside this rank.
  *   batch   this rank's part; n_shards and rows as configured
+ *   step    optimizer steps before this one, for dropout
  *   nodes   (out) arrays [model size] of gradient sums in the order of rnn_tree_decompose; lent
  *           until the next call, may be overwritten
  */
-rnn_status rnn_executor_gradients(rnn_executor *executor, const rnn_batch *batch,
+rnn_status rnn_executor_gradients(rnn_executor *executor, const rnn_batch *batch, uint64_t step,
                                   float *const **nodes, size_t *n_nodes);
 
 /*
@@ -48,13 +55,16 @@ rnn_status rnn_executor_gradients(rnn_executor *executor, const rnn_batch *batch
  * but the last backward pass of every worker; then finish(stage), called from the last stage to
  * the first, completes that stage and writes its gradient to grads [model size].
  */
-rnn_status rnn_executor_begin(rnn_executor *executor, const rnn_batch *batch);
+rnn_status rnn_executor_begin(rnn_executor *executor, const rnn_batch *batch, uint64_t step);
 rnn_status rnn_executor_finish(rnn_executor *executor, size_t stage, float *grads);
 
-/* Forward and loss only. */
+/* Forward and loss only, without dropout. */
 rnn_status rnn_executor_evaluate(rnn_executor *executor, const rnn_batch *batch);
 
-/* Loss and correct answers of each of this rank's shards in the last batch; lent. */
+/* Loss, targets and correct answers of each of this rank's shards in the last batch; lent. */
 const rnn_loss_sums *rnn_executor_results(const rnn_executor *executor);
+
+/* If configured: the predicted classes [seq_len or 1][rows] of a shard in the last batch; lent. */
+const int32_t *rnn_executor_predicted(const rnn_executor *executor, size_t shard);
 
 #endif

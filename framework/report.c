@@ -168,11 +168,11 @@ static void print_model(rnn_report *report)
             snprintf(shape, sizeof shape, "%zu x %zu", p->shape[0], p->shape[1]);
         else
             snprintf(shape, sizeof shape, "%zu", p->shape[0]);
-        rnn_report_line(report, i == 0 ? "model" : "", "%-12s %-14s %-12s %10zu",
+        rnn_report_line(report, i == 0 ? "model" : "", "%-12s %-22s %-12s %10zu",
                         strcmp(group, p->group) != 0 ? p->group : "", p->name, shape, p->count);
         group = p->group;
     }
-    rnn_report_line(report, "", "%-12s %-14s %-12s %10zu", "total", "", "parameters",
+    rnn_report_line(report, "", "%-12s %-22s %-12s %10zu", "total", "", "parameters",
                     rnn_model_size(model));
 }
 
@@ -212,6 +212,20 @@ static void print_parallel(rnn_report *report)
                         run->n_own_shards, a->threads);
 }
 
+/* torch warns of the same. */
+static void print_idle_dropout(rnn_report *report)
+{
+    for (size_t i = 0; i < rnn_model_n_layers(report->run->model); i++) {
+        const rnn_layer_cfg *cfg = rnn_model_layer(report->run->model, i);
+
+        if (cfg->dropout > 0.0 && cfg->num_layers == 1)
+            rnn_report_line(report, "NOTE",
+                            "layer %zu (%s): dropout = %g has no effect: it is between layers, and "
+                            "num_layers is 1",
+                            i, rnn_layer_type_name(cfg->type), cfg->dropout);
+    }
+}
+
 void rnn_report_banner(rnn_report *report)
 {
     const rnn_run *run = report->run;
@@ -228,6 +242,7 @@ void rnn_report_banner(rnn_report *report)
     print_parallel(report);
     print_dataset(report);
     print_model(report);
+    print_idle_dropout(report);
     if (c->optimizer.clip_norm > 0)
         snprintf(clip, sizeof clip, ", gradient norm clipped to %g", c->optimizer.clip_norm);
     rnn_report_line(report, "optimizer", "%s, lr %g%s",
@@ -250,9 +265,11 @@ static void draw_bar(rnn_report *report, uint64_t epoch, uint64_t batch, uint64_
     memset(bar, '.', WIDTH);
     memset(bar, '=', full);
     bar[WIDTH] = '\0';
-    printf("\r\033[Kepoch %" PRIu64 " [%s] %" PRIu64 "/%" PRIu64
-           "  loss %.4f  accuracy %.4f  %.0f samples/s  %.0f s left",
-           epoch, bar, batch, n_batches, loss, accuracy, rate, left);
+    printf("\r\033[Kepoch %" PRIu64 " [%s] %" PRIu64 "/%" PRIu64 "  loss %.4f", epoch, bar, batch,
+           n_batches, loss);
+    if (!isnan(accuracy))
+        printf("  accuracy %.4f", accuracy);
+    printf("  %.0f samples/s  %.0f s left", rate, left);
     fflush(stdout);
     report->bar_shown = true;
 }
@@ -271,6 +288,11 @@ void rnn_report_progress(rnn_report *report, uint64_t epoch, uint64_t batch, uin
     report->last_progress = now;
     if (report->style == PROGRESS_BAR)
         draw_bar(report, epoch, batch, n_batches, loss, accuracy, samples_per_second);
+    else if (isnan(accuracy))
+        rnn_report_line(report, "",
+                        "epoch %" PRIu64 ", batch %" PRIu64 " of %" PRIu64
+                        ": loss %.4f, %.0f samples/s",
+                        epoch, batch, n_batches, loss, samples_per_second);
     else
         rnn_report_line(report, "",
                         "epoch %" PRIu64 ", batch %" PRIu64 " of %" PRIu64
@@ -302,21 +324,43 @@ static void write_epoch(FILE *file, const rnn_epoch_summary *s)
     fflush(file);
 }
 
-void rnn_report_epoch(rnn_report *report, const rnn_epoch_summary *s)
+/* A number of a table; "-" where there is none. */
+static const char *cell(char *text, size_t size, int decimals, double value)
 {
-    if (!report->prints)
-        return;
+    if (isnan(value))
+        snprintf(text, size, "-");
+    else
+        snprintf(text, size, "%.*f", decimals, value);
+    return text;
+}
+
+static void print_row(rnn_report *report, const rnn_epoch_summary *s)
+{
+    char epoch[24], numbers[4][32];
+
     if (!report->header_shown)
         rnn_report_line(report, "epoch", "%10s %9s %10s %9s %10s %8s  %s", "train loss", "accuracy",
                         "test loss", "accuracy", "samples/s", "seconds", "digest");
     report->header_shown = true;
-    {
-        char epoch[24];
+    snprintf(epoch, sizeof epoch, "%" PRIu64, s->epoch);
+    rnn_report_line(report, epoch, "%10s %9s %10s %9s %10.0f %8.1f  %016" PRIx64,
+                    cell(numbers[0], sizeof numbers[0], 4, s->train_loss),
+                    cell(numbers[1], sizeof numbers[1], 4, s->train_accuracy),
+                    cell(numbers[2], sizeof numbers[2], 4, s->test_loss),
+                    cell(numbers[3], sizeof numbers[3], 4, s->test_accuracy), s->samples_per_second,
+                    s->seconds, s->digest);
+}
 
-        snprintf(epoch, sizeof epoch, "%" PRIu64, s->epoch);
-        rnn_report_line(report, epoch, "%10.4f %9.4f %10.4f %9.4f %10.0f %8.1f  %016" PRIx64,
-                        s->train_loss, s->train_accuracy, s->test_loss, s->test_accuracy,
-                        s->samples_per_second, s->seconds, s->digest);
+void rnn_report_epoch(rnn_report *report, const rnn_epoch_summary *s)
+{
+    if (!report->prints)
+        return;
+    if (s->predicted != NULL) {
+        printf("Predicted string: %s, Epoch [%" PRIu64 "/%" PRIu64 "] loss = %.3f\n", s->predicted,
+               s->epoch, s->n_epochs, s->train_loss);
+        fflush(stdout);
+    } else {
+        print_row(report, s);
     }
     report->last_progress = rnn_clock_seconds();
     if (report->jsonl != NULL)

@@ -16,9 +16,11 @@
 typedef struct rnn_epoch_summary {
     uint64_t epoch; /* 1-based */
     uint64_t step;
-    double train_loss, train_accuracy, test_loss, test_accuracy;
+    double train_loss, train_accuracy, test_loss, test_accuracy; /* NAN: there is none */
     double lr, seconds, samples_per_second;
     uint64_t digest; /* of the parameters */
+    uint64_t n_epochs;
+    char *predicted; /* what a model of texts answered, rnn_alloc memory; else NULL */
 } rnn_epoch_summary;
 
 typedef struct rnn_report rnn_report;

@@ -100,44 +100,23 @@ static rnn_status create_loaders(rnn_run *run)
 
 /* -- Model ----------------------------------------------------------------------------------- */
 
-/* What the executor can compute so far. */
-static rnn_status check_data(const rnn_run *run)
-{
-    const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
-
-    if (info->n_tokens > 0 || info->is_ragged || info->target != RNN_TARGET_LABEL)
-        return RNN_FAIL(RNN_ERR_DATA,
-                        "cannot train on '%s': expected sequences of features, all of one length, "
-                        "with one label each",
-                        info->name);
-    return RNN_OK;
-}
-
-/* The labels must fit the scores, and the loss wants one step. */
-static rnn_status check_output(const rnn_run *run)
-{
-    const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
-    rnn_shape out = rnn_model_output(run->model);
-
-    if (out.seq_len != 1)
-        return RNN_FAIL(RNN_ERR_DATA,
-                        "the model gives %zu steps for one label per sequence: add a layer of "
-                        "type \"select\"",
-                        out.seq_len);
-    if (out.n_features < info->n_classes)
-        return RNN_FAIL(RNN_ERR_DATA, "the model gives %zu scores, the data has labels up to %zu",
-                        out.n_features, info->n_classes - 1);
-    return RNN_OK;
-}
-
 static rnn_status create_model(rnn_run *run)
 {
     const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
-    const rnn_shape input = {.seq_len = info->seq_len, .n_features = info->n_features};
+    const rnn_config *c = run->config;
+    const rnn_shape input = {
+        .seq_len = info->seq_len, .n_features = info->n_features, .n_tokens = info->n_tokens};
 
-    RNN_TRY(check_data(run));
-    RNN_TRY(rnn_model_create(&run->model, run->config->layer, run->config->n_layers, input));
-    RNN_TRY(check_output(run));
+    RNN_TRY(rnn_model_create(&run->model, c->layer, c->n_layers, input));
+    run->objective = (rnn_objective){
+        .type = (rnn_loss_type)c->loss.type,
+        .is_sum = c->loss.reduction == RNN_LOSS_REDUCTION_SUM,
+        .last_only = c->loss.steps == RNN_LOSS_STEPS_LAST,
+        .cross_entropy = {.ignore_index = c->loss.ignore_index,
+                          .label_smoothing = c->loss.label_smoothing},
+        .beta = c->loss.beta,
+    };
+    RNN_TRY(rnn_objective_fit(&run->objective, rnn_model_output(run->model), info));
     RNN_TRY(RNN_ALLOC(&run->params, rnn_model_size(run->model), "parameters"));
     RNN_TRY(RNN_ALLOC(&run->grads, rnn_model_size(run->model), "gradients"));
     return rnn_model_init(run->model, (uint64_t)run->config->run.seed, run->params);
@@ -197,20 +176,35 @@ static void divide_batch(rnn_run *run)
 static rnn_status create_executor(rnn_run *run)
 {
     const rnn_executor_cfg cfg = {.model = run->model,
+                                  .objective = run->objective,
+                                  .seed = (uint64_t)run->config->run.seed,
                                   .rows = run->rows,
                                   .first_shard = run->first_shard,
                                   .n_shards = run->n_own_shards,
-                                  .n_threads = run->affinity.threads};
+                                  .n_threads = run->affinity.threads,
+                                  .keeps_predictions = run->predicted != NULL};
 
     RNN_TRY(rnn_executor_create(&run->executor, &cfg));
     rnn_executor_load(run->executor, run->params);
     return RNN_OK;
 }
 
+/* Room for what a model of texts answers, to be shown in every epoch. */
+static rnn_status prepare_predictions(rnn_run *run)
+{
+    const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
+
+    if (run->config->dataset.format != RNN_FORMAT_STRINGS)
+        return RNN_OK;
+    return RNN_ALLOC(&run->predicted, info->n_samples[RNN_SPLIT_TRAIN] * info->seq_len,
+                     "predictions");
+}
+
 /* What each rank makes for itself; the caller agrees on the outcome. */
 static rnn_status create_local(rnn_run *run)
 {
     RNN_TRY(RNN_ALLOC(&run->news, RNN_STEP_SLOTS + run->n_shards, "the shards' losses"));
+    RNN_TRY(prepare_predictions(run));
     RNN_TRY(create_executor(run));
     RNN_TRY(create_optimizer(run));
     return create_loaders(run);
@@ -260,6 +254,7 @@ void rnn_run_destroy(rnn_run **run)
     rnn_reducer_destroy(&r->reducer);
     rnn_optimizer_destroy(&r->optimizer);
     rnn_free(r->news);
+    rnn_free(r->predicted);
     rnn_free(r->params);
     rnn_free(r->grads);
     rnn_model_destroy(&r->model);

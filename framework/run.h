@@ -13,6 +13,7 @@
 #include "framework/config.h"
 #include "framework/executor.h"
 #include "framework/model.h"
+#include "framework/objective.h"
 #include "framework/optimizer.h"
 #include "framework/schedule.h"
 
@@ -25,6 +26,7 @@ typedef struct rnn_run {
     rnn_affinity affinity;
     rnn_dataset *dataset;
     rnn_model *model;
+    rnn_objective objective;
     float *params, *grads; /* [model size] */
     rnn_optimizer *optimizer;
     rnn_schedule_cfg schedule;
@@ -32,8 +34,9 @@ typedef struct rnn_run {
     size_t first_shard, n_own_shards; /* this rank's */
     rnn_executor *executor;
     rnn_reducer *reducer;
-    rnn_loader *loader[2]; /* by rnn_split; NULL without samples */
+    rnn_loader *loader[2]; /* by rnn_split; NULL for an empty split */
     double *news;          /* [RNN_STEP_SLOTS + n_shards], what ranks tell each other per step */
+    double *predicted; /* [train samples][seq_len] class + 1, 0 = not this rank's; of texts only */
     uint64_t total_steps;  /* where the run ends */
 } rnn_run;
 

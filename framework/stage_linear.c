@@ -1,15 +1,11 @@
 /* torch.nn.Linear on every step of a slice. */
-#include <string.h>
-
 #include "framework/stage.h"
 #include "kernels/linear.h"
 #include "kernels/memory.h"
 
 typedef struct plan {
-    size_t rows, n_in, n_out; /* rows = steps x rows of the slice */
-    size_t weight, bias;      /* offsets in the arena */
-    bool has_bias;
-    const float *params; /* the arena of the last pack; torch's layout is the kernel's too */
+    rnn_plain_params plain; /* weight, bias */
+    size_t n_in, n_out;
 } plan;
 
 typedef struct worker {
@@ -17,50 +13,17 @@ typedef struct worker {
     const float *x;
 } worker;
 
-static rnn_status plan_create(void **out, const rnn_model *model, const rnn_stage *stage,
-                              size_t rows)
+static rnn_status plan_create(void **out, const rnn_model *model, size_t index)
 {
+    const rnn_stage *stage = rnn_model_stage(model, index);
     plan *p;
 
     RNN_TRY(RNN_ALLOC(&p, 1, "a linear stage"));
-    *p = (plan){.rows = stage->in.seq_len * rows,
-                .n_in = stage->in.n_features,
-                .n_out = stage->out.n_features,
-                .weight = rnn_model_param(model, stage->first_param)->offset,
-                .has_bias = stage->cfg->bias};
-    if (p->has_bias)
-        p->bias = rnn_model_param(model, stage->first_param + 1)->offset;
+    rnn_plain_params_init(&p->plain, model, stage);
+    p->n_in = stage->in.n_features;
+    p->n_out = stage->out.n_features;
     *out = p;
     return RNN_OK;
-}
-
-/* The packed gradient: weight [n_out][n_in], then bias [n_out]. */
-static size_t grad_size(const void *self)
-{
-    const plan *p = self;
-
-    return (p->n_out * (p->n_in + 1) + 15) / 16 * 16;
-}
-
-static void pack(void *self, const float *params, size_t part, size_t n_parts)
-{
-    plan *p = self;
-
-    (void)n_parts;
-    if (part == 0)
-        p->params = params;
-}
-
-static void unpack(const void *self, const float *packed, float *grads, size_t part, size_t n_parts)
-{
-    const plan *p = self;
-
-    (void)n_parts;
-    if (part != 0)
-        return;
-    memcpy(grads + p->weight, packed, p->n_out * p->n_in * sizeof(float));
-    if (p->has_bias)
-        memcpy(grads + p->bias, packed + p->n_out * p->n_in, p->n_out * sizeof(float));
 }
 
 static rnn_status worker_create(void **out, const void *self)
@@ -73,24 +36,35 @@ static rnn_status worker_create(void **out, const void *self)
     return RNN_OK;
 }
 
-static rnn_status forward(void *self, const float *x, float *y)
+static rnn_status forward(void *self, const rnn_slice *slice, const float *x, float *y)
 {
     worker *w = self;
     const plan *p = w->plan;
 
     w->x = x;
-    return rnn_linear_forward(p->rows, p->n_in, p->n_out, x, p->params + p->weight,
-                              p->has_bias ? p->params + p->bias : NULL, y);
+    RNN_TRY(rnn_linear_forward(rnn_slice_positions(slice), p->n_in, p->n_out, x,
+                               rnn_plain_param(&p->plain, 0), rnn_plain_param(&p->plain, 1), y));
+    rnn_slice_clear_past_ends(slice, p->n_out, y); /* of the bias */
+    return RNN_OK;
 }
 
-static rnn_status backward(void *self, const float *dy, float *dx, float *packed)
+static rnn_status backward(void *self, const rnn_slice *slice, const float *dy, float *dx,
+                           float *packed)
 {
     worker *w = self;
     const plan *p = w->plan;
 
-    return rnn_linear_backward(p->rows, p->n_in, p->n_out, w->x, p->params + p->weight, dy, dx,
-                               packed, p->has_bias ? packed + p->n_out * p->n_in : NULL);
+    return rnn_linear_backward(
+        rnn_slice_positions(slice), p->n_in, p->n_out, w->x, rnn_plain_param(&p->plain, 0), dy, dx,
+        rnn_plain_grad(&p->plain, packed, 0), rnn_plain_grad(&p->plain, packed, 1));
 }
 
-const rnn_stage_class rnn_stage_linear = {plan_create,   rnn_free, grad_size, pack,    unpack,
-                                          worker_create, rnn_free, forward,   backward};
+const rnn_stage_class rnn_stage_linear = {.plan_create = plan_create,
+                                          .plan_destroy = rnn_free,
+                                          .grad_size = rnn_plain_params_grad_size,
+                                          .pack = rnn_plain_params_pack,
+                                          .unpack = rnn_plain_params_unpack,
+                                          .worker_create = worker_create,
+                                          .worker_destroy = rnn_free,
+                                          .forward = forward,
+                                          .backward = backward};

@@ -1,38 +1,90 @@
-/* One layer of torch.nn.RNN, LSTM or GRU: from the arena's tensors to kernels/recurrent.h. */
+/*
+ * One sublayer of torch.nn.RNN, LSTM or GRU, or a cell over all steps: from the arena's tensors to
+ * kernels/recurrent.h, once for each direction.
+ */
 #include "framework/stage.h"
 #include "kernels/memory.h"
 #include "kernels/recurrent.h"
+#include "kernels/vector.h"
+
+enum { MAX_DIRECTIONS = 2, MAX_TENSORS = 5 };
 
 typedef struct plan {
-    rnn_recurrent *kernel;
-    size_t offset[4]; /* weight_ih, weight_hh, bias_ih, bias_hh in the arena */
-    bool bias;
+    size_t n_directions;
+    rnn_recurrent *kernel[MAX_DIRECTIONS];
+    size_t offset[MAX_DIRECTIONS][MAX_TENSORS]; /* weight_ih, weight_hh, biases, weight_hr */
+    bool has_bias, has_projection;
+    size_t layer, first_state; /* of this sublayer in the states of its [[layer]] */
+    size_t n_in, n_hid, n_out; /* of one direction */
+    float h0, c0;
+    bool is_lstm;
 } plan;
+
+/* Memory of a slice's size. */
+typedef struct array {
+    float *values;
+    size_t count;
+} array;
+
+typedef struct worker {
+    const plan *plan;
+    rnn_recurrent_task *task[MAX_DIRECTIONS];
+    array dx_reverse; /* joins dx after the other direction's */
+    array h0, c0;     /* of constants other than zero */
+} worker;
+
+/* -- Plan ------------------------------------------------------------------------------------ */
 
 static void plan_destroy(void *self)
 {
     plan *p = self;
 
-    rnn_recurrent_destroy(&p->kernel);
+    for (size_t d = 0; d < MAX_DIRECTIONS; d++)
+        rnn_recurrent_destroy(&p->kernel[d]);
     rnn_free(p);
 }
 
-static rnn_status plan_create(void **out, const rnn_model *model, const rnn_stage *stage,
-                              size_t rows)
+static void place_tensors(plan *p, const rnn_model *model, const rnn_stage *stage)
 {
+    size_t n_tensors = stage->n_params / p->n_directions;
+
+    for (size_t d = 0; d < p->n_directions; d++) {
+        const rnn_param *first = rnn_model_param(model, stage->first_param + d * n_tensors);
+
+        for (size_t i = 0; i < (p->has_bias ? 4u : 2u); i++)
+            p->offset[d][i] = first[i].offset;
+        if (p->has_projection)
+            p->offset[d][MAX_TENSORS - 1] = first[n_tensors - 1].offset;
+    }
+}
+
+static rnn_status plan_create(void **out, const rnn_model *model, size_t index)
+{
+    const rnn_stage *stage = rnn_model_stage(model, index);
+    rnn_recurrent_cfg cfg = {.cell = rnn_layer_cell(stage->cfg),
+                             .n_in = stage->in.n_features,
+                             .n_hid = (size_t)stage->cfg->hidden_size,
+                             .n_proj = (size_t)stage->cfg->proj_size};
+    rnn_status st = RNN_OK;
     plan *p;
-    rnn_status st;
-    const rnn_recurrent_cfg cfg = {.cell = rnn_layer_cell(stage->cfg),
-                                   .seq_len = stage->in.seq_len,
-                                   .rows = rows,
-                                   .n_in = stage->in.n_features,
-                                   .n_hid = stage->out.n_features};
 
     RNN_TRY(RNN_ALLOC(&p, 1, "a recurrent stage"));
-    p->bias = stage->cfg->bias;
-    for (size_t i = 0; i < stage->n_params; i++)
-        p->offset[i] = rnn_model_param(model, stage->first_param + i)->offset;
-    st = rnn_recurrent_create(&p->kernel, &cfg);
+    *p = (plan){.n_directions = stage->n_directions,
+                .has_bias = stage->cfg->bias,
+                .has_projection = stage->cfg->proj_size > 0,
+                .layer = stage->layer,
+                .first_state = stage->sublayer * stage->n_directions,
+                .n_in = cfg.n_in,
+                .n_hid = cfg.n_hid,
+                .n_out = rnn_recurrent_n_out(&cfg),
+                .h0 = (float)stage->cfg->h0,
+                .c0 = (float)stage->cfg->c0,
+                .is_lstm = cfg.cell == RNN_CELL_LSTM};
+    place_tensors(p, model, stage);
+    for (size_t d = 0; d < p->n_directions && st == RNN_OK; d++) {
+        cfg.reverse = d == 1;
+        st = rnn_recurrent_create(&p->kernel[d], &cfg);
+    }
     if (st == RNN_OK)
         *out = p;
     else
@@ -40,59 +92,195 @@ static rnn_status plan_create(void **out, const rnn_model *model, const rnn_stag
     return st;
 }
 
+/* Both directions' kernels have the same size. */
 static size_t grad_size(const void *self)
 {
-    return rnn_recurrent_grad_size(((const plan *)self)->kernel);
+    const plan *p = self;
+
+    return p->n_directions * rnn_recurrent_grad_size(p->kernel[0]);
 }
 
 static void pack(void *self, const float *params, size_t part, size_t n_parts)
 {
     plan *p = self;
-    const rnn_recurrent_params tensors = {.weight_ih = params + p->offset[0],
-                                          .weight_hh = params + p->offset[1],
-                                          .bias_ih = p->bias ? params + p->offset[2] : NULL,
-                                          .bias_hh = p->bias ? params + p->offset[3] : NULL};
 
-    rnn_recurrent_pack(p->kernel, &tensors, part, n_parts);
+    for (size_t d = 0; d < p->n_directions; d++) {
+        const size_t *offset = p->offset[d];
+        const rnn_recurrent_params tensors = {.weight_ih = params + offset[0],
+                                              .weight_hh = params + offset[1],
+                                              .bias_ih = p->has_bias ? params + offset[2] : NULL,
+                                              .bias_hh = p->has_bias ? params + offset[3] : NULL,
+                                              .weight_hr =
+                                                  p->has_projection ? params + offset[4] : NULL};
+
+        rnn_recurrent_pack(p->kernel[d], &tensors, part, n_parts);
+    }
 }
 
 static void unpack(const void *self, const float *packed, float *grads, size_t part, size_t n_parts)
 {
     const plan *p = self;
-    const rnn_recurrent_grads tensors = {.weight_ih = grads + p->offset[0],
-                                         .weight_hh = grads + p->offset[1],
-                                         .bias_ih = p->bias ? grads + p->offset[2] : NULL,
-                                         .bias_hh = p->bias ? grads + p->offset[3] : NULL};
 
-    rnn_recurrent_unpack(p->kernel, packed, &tensors, part, n_parts);
+    for (size_t d = 0; d < p->n_directions; d++) {
+        const size_t *offset = p->offset[d];
+        const rnn_recurrent_grads tensors = {.weight_ih = grads + offset[0],
+                                             .weight_hh = grads + offset[1],
+                                             .bias_ih = p->has_bias ? grads + offset[2] : NULL,
+                                             .bias_hh = p->has_bias ? grads + offset[3] : NULL,
+                                             .weight_hr =
+                                                 p->has_projection ? grads + offset[4] : NULL};
+
+        rnn_recurrent_unpack(p->kernel[d], packed + d * rnn_recurrent_grad_size(p->kernel[d]),
+                             &tensors, part, n_parts);
+    }
+}
+
+/* -- Worker ---------------------------------------------------------------------------------- */
+
+static void worker_destroy(void *self)
+{
+    worker *w = self;
+
+    for (size_t d = 0; d < MAX_DIRECTIONS; d++)
+        rnn_recurrent_task_destroy(&w->task[d]);
+    rnn_free(w->dx_reverse.values);
+    rnn_free(w->h0.values);
+    rnn_free(w->c0.values);
+    rnn_free(w);
 }
 
 static rnn_status worker_create(void **out, const void *self)
 {
-    rnn_recurrent_task *task;
+    const plan *p = self;
+    rnn_status st = RNN_OK;
+    worker *w;
 
-    RNN_TRY(rnn_recurrent_task_create(&task, ((const plan *)self)->kernel));
-    *out = task;
+    RNN_TRY(RNN_ALLOC(&w, 1, "a recurrent worker"));
+    w->plan = p;
+    for (size_t d = 0; d < p->n_directions && st == RNN_OK; d++)
+        st = rnn_recurrent_task_create(&w->task[d], p->kernel[d]);
+    if (st == RNN_OK)
+        *out = w;
+    else
+        worker_destroy(w);
+    return st;
+}
+
+static rnn_status grow(array *a, size_t rows, size_t width)
+{
+    size_t count;
+
+    RNN_TRY(rnn_size_multiply(&count, rows, width, "a recurrent layer's slice"));
+    if (count <= a->count)
+        return RNN_OK;
+    rnn_free(a->values);
+    *a = (array){.count = 0};
+    RNN_TRY(RNN_ALLOC(&a->values, count, "a recurrent layer's slice"));
+    a->count = count;
     return RNN_OK;
 }
 
-static void worker_destroy(void *worker)
+static rnn_status worker_reserve(void *self, size_t seq_len, size_t rows)
 {
-    rnn_recurrent_task *task = worker;
+    worker *w = self;
+    size_t positions;
 
-    rnn_recurrent_task_destroy(&task);
+    RNN_TRY(rnn_size_multiply(&positions, seq_len, rows, "a recurrent layer's slice"));
+    for (size_t d = 0; d < w->plan->n_directions; d++)
+        RNN_TRY(rnn_recurrent_task_reserve(w->task[d], seq_len, rows));
+    return w->plan->n_directions > 1 ? grow(&w->dx_reverse, positions, w->plan->n_in) : RNN_OK;
 }
 
-static rnn_status forward(void *worker, const float *x, float *y)
+/* An initial state: what the caller gave for this direction, else the layer's constant. */
+static rnn_status initial_state(const float *given, float constant, array *own, size_t rows,
+                                size_t width, const float **state)
 {
-    return rnn_recurrent_forward(worker, x, NULL, NULL, y);
+    *state = given;
+    if (given != NULL || constant == 0.0f) /* the kernel's own default */
+        return RNN_OK;
+    RNN_TRY(grow(own, rows, width));
+    for (size_t i = 0; i < rows * width; i++)
+        own->values[i] = constant;
+    *state = own->values;
+    return RNN_OK;
 }
 
-static rnn_status backward(void *worker, const float *dy, float *dx, float *packed)
+/* The part of direction d in an array of [L*D][rows][width]. */
+static float *part_of(const plan *p, const float *states, size_t d, size_t rows, size_t width)
 {
-    return rnn_recurrent_backward(worker, dy, NULL, NULL, dx, packed);
+    return states != NULL ? (float *)(uintptr_t)states + (p->first_state + d) * rows * width : NULL;
 }
 
-const rnn_stage_class rnn_stage_recurrent = {plan_create,    plan_destroy, grad_size,
-                                             pack,           unpack,       worker_create,
-                                             worker_destroy, forward,      backward};
+static rnn_layer_states states_of(const plan *p, const rnn_slice *slice)
+{
+    return slice->states != NULL ? slice->states[p->layer] : (rnn_layer_states){.h0 = NULL};
+}
+
+static rnn_status forward_direction(worker *w, const rnn_slice *slice, size_t d, const float *x,
+                                    float *y)
+{
+    const plan *p = w->plan;
+    const rnn_layer_states all = states_of(p, slice);
+    size_t rows = slice->rows;
+    const rnn_recurrent_slice kernel_slice = {.seq_len = slice->seq_len,
+                                              .rows = rows,
+                                              .length = slice->is_ragged ? slice->length : NULL,
+                                              .y_pitch = p->n_directions * p->n_out};
+    rnn_recurrent_states own = {.h_n = part_of(p, all.h_n, d, rows, p->n_out)};
+
+    RNN_TRY(initial_state(part_of(p, all.h0, d, rows, p->n_out), p->h0, &w->h0, rows, p->n_out,
+                          &own.h0));
+    if (p->is_lstm) {
+        RNN_TRY(initial_state(part_of(p, all.c0, d, rows, p->n_hid), p->c0, &w->c0, rows, p->n_hid,
+                              &own.c0));
+        own.c_n = part_of(p, all.c_n, d, rows, p->n_hid);
+    }
+    return rnn_recurrent_forward(w->task[d], &kernel_slice, x, &own, y + d * p->n_out);
+}
+
+static rnn_status forward(void *self, const rnn_slice *slice, const float *x, float *y)
+{
+    worker *w = self;
+
+    for (size_t d = 0; d < w->plan->n_directions; d++)
+        RNN_TRY(forward_direction(w, slice, d, x, y));
+    return RNN_OK;
+}
+
+static rnn_status backward(void *self, const rnn_slice *slice, const float *dy, float *dx,
+                           float *packed)
+{
+    worker *w = self;
+    const plan *p = w->plan;
+    const rnn_layer_states all = states_of(p, slice);
+    size_t rows = slice->rows, n_dx = rnn_slice_positions(slice) * p->n_in;
+
+    for (size_t d = 0; d < p->n_directions; d++) {
+        const rnn_recurrent_state_grads own = {.dh_n = part_of(p, all.dh_n, d, rows, p->n_out),
+                                               .dc_n = part_of(p, all.dc_n, d, rows, p->n_hid),
+                                               .dh0 = part_of(p, all.dh0, d, rows, p->n_out),
+                                               .dc0 = part_of(p, all.dc0, d, rows, p->n_hid)};
+        float *own_dx = dx;
+
+        if (d > 0 && dx != NULL) {
+            RNN_TRY(grow(&w->dx_reverse, rnn_slice_positions(slice), p->n_in));
+            own_dx = w->dx_reverse.values;
+        }
+        RNN_TRY(rnn_recurrent_backward(w->task[d], dy + d * p->n_out, &own, own_dx,
+                                       packed + d * rnn_recurrent_grad_size(p->kernel[d])));
+        if (own_dx != dx)
+            rnn_vector_add(dx, own_dx, n_dx);
+    }
+    return RNN_OK;
+}
+
+const rnn_stage_class rnn_stage_recurrent = {.plan_create = plan_create,
+                                             .plan_destroy = plan_destroy,
+                                             .grad_size = grad_size,
+                                             .pack = pack,
+                                             .unpack = unpack,
+                                             .worker_create = worker_create,
+                                             .worker_destroy = worker_destroy,
+                                             .worker_reserve = worker_reserve,
+                                             .forward = forward,
+                                             .backward = backward};

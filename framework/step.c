@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "framework/predictions.h"
 #include "framework/signals.h"
 #include "framework/trainer.h"
 
@@ -12,7 +13,7 @@
  * What ranks tell each other once per step (run->news), in one small exact sum: counts, flags, and
  * each shard's loss, which is zero on all ranks but its owner.
  */
-enum { SLOT_CORRECT, SLOT_FAILED, SLOT_STOP, SLOT_CHECKPOINT };
+enum { SLOT_TARGETS, SLOT_CORRECT, SLOT_FAILED, SLOT_STOP, SLOT_CHECKPOINT };
 
 static void clear_news(rnn_run *run)
 {
@@ -25,6 +26,7 @@ static void add_results(rnn_run *run)
 
     for (size_t i = 0; i < run->n_own_shards; i++) {
         run->news[RNN_STEP_SLOTS + run->first_shard + i] += results[i].loss;
+        run->news[SLOT_TARGETS] += (double)results[i].n_targets;
         run->news[SLOT_CORRECT] += (double)results[i].n_correct;
     }
 }
@@ -86,28 +88,29 @@ static rnn_status sum_buckets(rnn_run *run)
 }
 
 /* This rank's part: next batch, forward, loss, backward; the tree's nodes if that is the way. */
-static rnn_status forward_backward(rnn_run *run, const rnn_batch **batch, float *const **nodes,
-                                   size_t *n_nodes)
+static rnn_status forward_backward(rnn_run *run, uint64_t step, const rnn_batch **batch,
+                                   float *const **nodes, size_t *n_nodes)
 {
     RNN_TRY(rnn_loader_next(run->loader[RNN_SPLIT_TRAIN], batch));
     if (*batch == NULL)
         return RNN_FAIL(RNN_ERR_INTERNAL, "the loader has no batch left in this epoch");
     if (run->config->parallel.reduction == RNN_REDUCTION_REPRODUCIBLE)
-        RNN_TRY(rnn_executor_gradients(run->executor, *batch, nodes, n_nodes));
+        RNN_TRY(rnn_executor_gradients(run->executor, *batch, step, nodes, n_nodes));
     else
-        RNN_TRY(rnn_executor_begin(run->executor, *batch));
+        RNN_TRY(rnn_executor_begin(run->executor, *batch, step));
     add_results(run);
+    rnn_predictions_keep(run, *batch);
     return RNN_OK;
 }
 
-static rnn_status update(rnn_run *run, size_t n_samples, uint64_t epoch, uint64_t step)
+static rnn_status update(rnn_run *run, uint64_t epoch, uint64_t step)
 {
+    float scale = rnn_objective_gradient_scale(&run->objective, run->news[SLOT_TARGETS]);
     double norm; /* asked for so that a gradient that is not finite changes nothing */
     double lr =
         rnn_schedule_lr(&run->schedule, run->config->optimizer.lr, epoch, step, run->total_steps);
 
-    RNN_TRY(rnn_optimizer_step(run->optimizer, run->params, run->grads, 1.0f / (float)n_samples, lr,
-                               &norm));
+    RNN_TRY(rnn_optimizer_step(run->optimizer, run->params, run->grads, scale, lr, &norm));
     rnn_executor_load(run->executor, run->params);
     return RNN_OK;
 }
@@ -122,13 +125,14 @@ rnn_status rnn_train_step(rnn_run *run, uint64_t epoch, uint64_t step, bool chec
     clear_news(run);
     run->news[SLOT_STOP] = rnn_signals_pending() != 0;
     run->news[SLOT_CHECKPOINT] = checkpoint_due;
-    RNN_TRY(exchange(run, forward_backward(run, &batch, &nodes, &n_nodes)));
+    RNN_TRY(exchange(run, forward_backward(run, step, &batch, &nodes, &n_nodes)));
     RNN_TRY(check_finite(run, batch, step));
     RNN_TRY(nodes != NULL ? rnn_reducer_tree(run->reducer, nodes, n_nodes, run->grads)
                           : sum_buckets(run));
-    RNN_TRY(update(run, batch->n_samples, epoch, step));
+    RNN_TRY(update(run, epoch, step));
     *result = (rnn_step_result){.n_samples = batch->n_samples,
                                 .loss_sum = total_loss(run),
+                                .n_targets = (uint64_t)run->news[SLOT_TARGETS],
                                 .n_correct = (uint64_t)run->news[SLOT_CORRECT],
                                 .stop_requested = run->news[SLOT_STOP] > 0,
                                 .checkpoint_due = run->news[SLOT_CHECKPOINT] > 0};
@@ -161,7 +165,9 @@ rnn_status rnn_evaluate(rnn_run *run, rnn_split split, double *loss, double *acc
         return RNN_OK;
     clear_news(run);
     RNN_TRY(exchange(run, evaluate_own(run, split)));
-    *loss = total_loss(run) / n_samples;
-    *accuracy = run->news[SLOT_CORRECT] / n_samples;
+    *loss = rnn_objective_mean(&run->objective, total_loss(run), run->news[SLOT_TARGETS], n_samples);
+    *accuracy = rnn_objective_has_accuracy(&run->objective)
+                    ? run->news[SLOT_CORRECT] / run->news[SLOT_TARGETS]
+                    : (double)NAN;
     return RNN_OK;
 }

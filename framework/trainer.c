@@ -8,11 +8,11 @@
 
 #include "framework/checkpoint.h"
 #include "framework/file_io.h"
+#include "framework/predictions.h"
 #include "framework/report.h"
 #include "framework/signals.h"
 #include "kernels/digest.h"
 #include "kernels/clock.h"
-#include "kernels/loss.h"
 #include "kernels/memory.h"
 #include "kernels/recurrent.h"
 
@@ -260,6 +260,19 @@ static bool epoch_is_complete(const trainer *t)
     return t->progress.batch_in_epoch == rnn_loader_n_batches(t->run->loader[RNN_SPLIT_TRAIN]);
 }
 
+static double epoch_loss(const trainer *t)
+{
+    return rnn_objective_mean(&t->run->objective, t->progress.epoch_loss_sum,
+                              (double)t->progress.epoch_targets, (double)t->progress.epoch_samples);
+}
+
+static double epoch_accuracy(const trainer *t)
+{
+    return rnn_objective_has_accuracy(&t->run->objective)
+               ? (double)t->progress.epoch_correct / (double)t->progress.epoch_targets
+               : (double)NAN;
+}
+
 static void count_step(trainer *t, const rnn_step_result *result)
 {
     t->progress.step++;
@@ -268,11 +281,11 @@ static void count_step(trainer *t, const rnn_step_result *result)
     t->progress.epoch_loss_sum += result->loss_sum;
     t->progress.epoch_correct += result->n_correct;
     t->progress.epoch_samples += result->n_samples;
+    t->progress.epoch_targets += result->n_targets;
     advance_clock(t);
     rnn_report_progress(t->report, t->progress.epoch + 1, t->progress.batch_in_epoch,
                         rnn_loader_n_batches(t->run->loader[RNN_SPLIT_TRAIN]),
-                        t->progress.epoch_loss_sum / (double)t->progress.epoch_samples,
-                        (double)t->progress.epoch_correct / (double)t->progress.epoch_samples,
+                        epoch_loss(t), epoch_accuracy(t),
                         (double)t->progress.epoch_samples / t->progress.epoch_seconds);
 }
 
@@ -317,26 +330,28 @@ static rnn_status train_batches(trainer *t)
     return RNN_OK;
 }
 
-/* checkpoint.best, with auto decided by the loss: not all have an accuracy. */
-static rnn_best best_of(const rnn_config *config)
+/* What best.h5 is best in; NAN if there is nothing to compare. */
+static double best_metric(const trainer *t, const rnn_epoch_summary *s, bool *more_is_better)
 {
-    rnn_best best = (rnn_best)config->checkpoint.best;
+    rnn_best best = (rnn_best)t->run->config->checkpoint.best;
 
-    if (best != RNN_BEST_AUTO)
-        return best;
-    return config->loss.type == RNN_LOSS_CROSS_ENTROPY ? RNN_BEST_ACCURACY : RNN_BEST_LOSS;
+    if (best == RNN_BEST_AUTO)
+        best = rnn_objective_has_accuracy(&t->run->objective) ? RNN_BEST_ACCURACY : RNN_BEST_LOSS;
+    *more_is_better = best == RNN_BEST_ACCURACY;
+    return best == RNN_BEST_ACCURACY ? s->test_accuracy
+           : best == RNN_BEST_LOSS   ? s->test_loss
+                                     : (double)NAN;
 }
 
 static bool is_improvement(const trainer *t, const rnn_epoch_summary *s, double *metric)
 {
-    rnn_best best = best_of(t->run->config);
+    bool more_is_better;
+    double before = t->progress.best_metric;
 
-    *metric = best == RNN_BEST_ACCURACY ? s->test_accuracy : s->test_loss;
-    if (best == RNN_BEST_NONE || isnan(*metric)) /* NAN: there is nothing to test with */
+    *metric = best_metric(t, s, &more_is_better);
+    if (isnan(*metric))
         return false;
-    return isnan(t->progress.best_metric) ||
-           (best == RNN_BEST_ACCURACY ? *metric > t->progress.best_metric
-                                      : *metric < t->progress.best_metric);
+    return isnan(before) || (more_is_better ? *metric > before : *metric < before);
 }
 
 /* Collective. The epoch so far in numbers. */
@@ -347,15 +362,17 @@ static rnn_status summarize_epoch(trainer *t, rnn_epoch_summary *s)
 
     *s = (rnn_epoch_summary){
         .epoch = p->epoch + 1,
+        .n_epochs = (uint64_t)run->config->run.epochs,
         .step = p->step,
-        .train_loss = p->epoch_loss_sum / (double)p->epoch_samples,
-        .train_accuracy = (double)p->epoch_correct / (double)p->epoch_samples,
+        .train_loss = epoch_loss(t),
+        .train_accuracy = epoch_accuracy(t),
         .lr = rnn_schedule_lr(&run->schedule, run->config->optimizer.lr, p->epoch, p->step - 1,
                               run->total_steps),
         .samples_per_second = (double)p->epoch_samples / p->epoch_seconds,
         .digest = rnn_digest(run->params, rnn_model_size(run->model) * sizeof(float))};
     RNN_TRY(rnn_comm_compare(run->comm, s->digest, "parameters"));
     RNN_TRY(rnn_evaluate(run, RNN_SPLIT_TEST, &s->test_loss, &s->test_accuracy));
+    RNN_TRY(rnn_predictions_take(run, &s->predicted));
     advance_clock(t);
     s->seconds = p->epoch_seconds;
     return RNN_OK;
@@ -369,7 +386,7 @@ static rnn_status close_epoch(trainer *t, const rnn_epoch_summary *s)
     p->epoch++;
     p->batch_in_epoch = 0;
     p->epoch_loss_sum = p->epoch_seconds = 0.0;
-    p->epoch_correct = p->epoch_samples = 0;
+    p->epoch_correct = p->epoch_samples = p->epoch_targets = 0;
     return append_history(t, s);
 }
 
@@ -385,6 +402,7 @@ static rnn_status train_epoch(trainer *t)
     RNN_TRY(train_batches(t));
     RNN_TRY(summarize_epoch(t, &summary));
     rnn_report_epoch(t->report, &summary);
+    rnn_free(summary.predicted);
     is_best = is_improvement(t, &summary, &metric);
     if (is_best) {
         t->progress.best_metric = metric;
@@ -426,6 +444,10 @@ static rnn_status train_all(trainer *t)
     t->last_checkpoint = rnn_clock_seconds();
     while (has_work(t))
         RNN_TRY(train_epoch(t));
+    if (t->run->predicted != NULL) /* its epochs have no column for it */
+        rnn_report_line(t->report, "digest", "%016" PRIx64,
+                        rnn_digest(t->run->params,
+                                   rnn_model_size(t->run->model) * sizeof *t->run->params));
     rnn_report_line(t->report, "done", "%s/latest.h5", c->run.output_dir);
     return RNN_OK;
 }

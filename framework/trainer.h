@@ -19,6 +19,7 @@ rnn_status rnn_train(rnn_run *run);
 typedef struct rnn_step_result {
     size_t n_samples;    /* in the global batch */
     double loss_sum;     /* over them */
+    uint64_t n_targets;  /* that the loss counts */
     uint64_t n_correct;  /* of them */
     bool stop_requested; /* by a signal on any rank */
     bool checkpoint_due; /* as rank 0 said */
@@ -31,8 +32,10 @@ typedef struct rnn_step_result {
 rnn_status rnn_train_step(rnn_run *run, uint64_t epoch, uint64_t step, bool checkpoint_due,
                           rnn_step_result *result);
 
-/* Collective. Mean loss and accuracy over a whole split, exact for any number of ranks; NAN if the
- * split has no samples. */
+/*
+ * Collective. Mean loss and accuracy over a whole split, exact for any number of ranks. NAN where
+ * the split is empty, or the loss knows no right and wrong.
+ */
 rnn_status rnn_evaluate(rnn_run *run, rnn_split split, double *loss, double *accuracy);
 
 #endif

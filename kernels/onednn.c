@@ -4,7 +4,6 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
 
 #include "kernels/memory.h"
@@ -42,6 +41,12 @@ static dnnl_status_t md_create(md_owned *md, int n_dims, const dnnl_dims_t dims,
     return dnnl_memory_desc_create_with_tag(md, n_dims, dims, dnnl_f32, tag);
 }
 
+static dnnl_status_t md_create_strided(md_owned *md, int n_dims, const dnnl_dims_t dims,
+                                       const dnnl_dims_t strides)
+{
+    return dnnl_memory_desc_create_with_strides(md, n_dims, dims, dnnl_f32, strides);
+}
+
 static void md_destroy(md_owned *md)
 {
     if (*md != NULL)
@@ -71,6 +76,12 @@ static dnnl_status_t md_create(md_owned *md, int n_dims, const dnnl_dims_t dims,
     return dnnl_memory_desc_init_by_tag(md, n_dims, dims, dnnl_f32, tag);
 }
 
+static dnnl_status_t md_create_strided(md_owned *md, int n_dims, const dnnl_dims_t dims,
+                                       const dnnl_dims_t strides)
+{
+    return dnnl_memory_desc_init_by_strides(md, n_dims, dims, dnnl_f32, strides);
+}
+
 static void md_destroy(md_owned *md)
 {
     *md = MD_EMPTY;
@@ -94,6 +105,11 @@ static dnnl_alg_kind_t activation(rnn_cell cell)
     return cell == RNN_CELL_RELU ? dnnl_eltwise_relu : dnnl_eltwise_tanh;
 }
 
+static dnnl_rnn_direction_t direction(const rnn_onednn_shape *shape)
+{
+    return shape->reverse ? dnnl_unidirectional_right2left : dnnl_unidirectional_left2right;
+}
+
 #define D(arg)              MD_LEND(d->md[RNN_ARG_##arg])
 #define LAYER_AND_ITER      D(SRC_LAYER), D(SRC_ITER)
 #define DIFF_LAYER_AND_ITER D(DIFF_SRC_LAYER), D(DIFF_SRC_ITER)
@@ -102,47 +118,49 @@ static dnnl_alg_kind_t activation(rnn_cell cell)
 #define DIFF_WEIGHTS        D(DIFF_WEIGHTS_LAYER), D(DIFF_WEIGHTS_ITER)
 #define RESULT              D(BIAS), D(DST_LAYER), D(DST_ITER)
 #define DIFF_RESULT         D(DIFF_BIAS), D(DIFF_DST_LAYER), D(DIFF_DST_ITER)
-#define LEFT_TO_RIGHT       dnnl_unidirectional_left2right
+#define NO_PEEPHOLE         NULL
 
 #if DNNL_VERSION_MAJOR >= 3
 
-static dnnl_status_t create_forward(dnnl_primitive_desc_t *pd, rnn_cell cell, const descriptors *d,
-                                    dnnl_engine_t engine, const_dnnl_primitive_attr_t attr)
+static dnnl_status_t create_forward(dnnl_primitive_desc_t *pd, const rnn_onednn_shape *shape,
+                                    const descriptors *d, dnnl_engine_t engine,
+                                    const_dnnl_primitive_attr_t attr)
 {
-    switch (cell) {
+    switch (shape->cell) {
     case RNN_CELL_LSTM:
         return dnnl_lstm_forward_primitive_desc_create(
-            pd, engine, dnnl_forward_training, LEFT_TO_RIGHT, LAYER_AND_ITER, D(SRC_ITER_C),
-            FORWARD_WEIGHTS, NULL, NULL, RESULT, D(DST_ITER_C), 0, attr);
+            pd, engine, dnnl_forward_training, direction(shape), LAYER_AND_ITER, D(SRC_ITER_C),
+            FORWARD_WEIGHTS, NO_PEEPHOLE, D(WEIGHTS_PROJECTION), RESULT, D(DST_ITER_C), 0, attr);
     case RNN_CELL_GRU:
         return dnnl_lbr_gru_forward_primitive_desc_create(pd, engine, dnnl_forward_training,
-                                                          LEFT_TO_RIGHT, LAYER_AND_ITER,
+                                                          direction(shape), LAYER_AND_ITER,
                                                           FORWARD_WEIGHTS, RESULT, 0, attr);
     default:
         return dnnl_vanilla_rnn_forward_primitive_desc_create(
-            pd, engine, dnnl_forward_training, activation(cell), LEFT_TO_RIGHT, LAYER_AND_ITER,
-            FORWARD_WEIGHTS, RESULT, 0, 0, 0, attr);
+            pd, engine, dnnl_forward_training, activation(shape->cell), direction(shape),
+            LAYER_AND_ITER, FORWARD_WEIGHTS, RESULT, 0, 0, 0, attr);
     }
 }
 
-static dnnl_status_t create_backward(dnnl_primitive_desc_t *pd, rnn_cell cell, const descriptors *d,
-                                     dnnl_engine_t engine, const_dnnl_primitive_desc_t hint,
+static dnnl_status_t create_backward(dnnl_primitive_desc_t *pd, const rnn_onednn_shape *shape,
+                                     const descriptors *d, dnnl_engine_t engine,
+                                     const_dnnl_primitive_desc_t hint,
                                      const_dnnl_primitive_attr_t attr)
 {
-    switch (cell) {
+    switch (shape->cell) {
     case RNN_CELL_LSTM:
         return dnnl_lstm_backward_primitive_desc_create(
-            pd, engine, dnnl_backward, LEFT_TO_RIGHT, LAYER_AND_ITER, D(SRC_ITER_C),
-            BACKWARD_WEIGHTS, NULL, NULL, RESULT, D(DST_ITER_C), DIFF_LAYER_AND_ITER,
-            D(DIFF_SRC_ITER_C), DIFF_WEIGHTS, NULL, NULL, DIFF_RESULT, D(DIFF_DST_ITER_C), 0, hint,
-            attr);
+            pd, engine, dnnl_backward, direction(shape), LAYER_AND_ITER, D(SRC_ITER_C),
+            BACKWARD_WEIGHTS, NO_PEEPHOLE, D(BWD_WEIGHTS_PROJECTION), RESULT, D(DST_ITER_C),
+            DIFF_LAYER_AND_ITER, D(DIFF_SRC_ITER_C), DIFF_WEIGHTS, NO_PEEPHOLE,
+            D(DIFF_WEIGHTS_PROJECTION), DIFF_RESULT, D(DIFF_DST_ITER_C), 0, hint, attr);
     case RNN_CELL_GRU:
         return dnnl_lbr_gru_backward_primitive_desc_create(
-            pd, engine, dnnl_backward, LEFT_TO_RIGHT, LAYER_AND_ITER, BACKWARD_WEIGHTS, RESULT,
+            pd, engine, dnnl_backward, direction(shape), LAYER_AND_ITER, BACKWARD_WEIGHTS, RESULT,
             DIFF_LAYER_AND_ITER, DIFF_WEIGHTS, DIFF_RESULT, 0, hint, attr);
     default:
         return dnnl_vanilla_rnn_backward_primitive_desc_create(
-            pd, engine, dnnl_backward, activation(cell), LEFT_TO_RIGHT, LAYER_AND_ITER,
+            pd, engine, dnnl_backward, activation(shape->cell), direction(shape), LAYER_AND_ITER,
             BACKWARD_WEIGHTS, RESULT, DIFF_LAYER_AND_ITER, DIFF_WEIGHTS, DIFF_RESULT, 0, 0, 0, hint,
             attr);
     }
@@ -150,55 +168,58 @@ static dnnl_status_t create_backward(dnnl_primitive_desc_t *pd, rnn_cell cell, c
 
 #else
 
-static dnnl_status_t create_forward(dnnl_primitive_desc_t *pd, rnn_cell cell, const descriptors *d,
-                                    dnnl_engine_t engine, const_dnnl_primitive_attr_t attr)
+static dnnl_status_t create_forward(dnnl_primitive_desc_t *pd, const rnn_onednn_shape *shape,
+                                    const descriptors *d, dnnl_engine_t engine,
+                                    const_dnnl_primitive_attr_t attr)
 {
     dnnl_rnn_desc_t op;
     dnnl_status_t status;
 
-    switch (cell) {
+    switch (shape->cell) {
     case RNN_CELL_LSTM:
-        status =
-            dnnl_lstm_forward_desc_init(&op, dnnl_forward_training, LEFT_TO_RIGHT, LAYER_AND_ITER,
-                                        D(SRC_ITER_C), FORWARD_WEIGHTS, RESULT, D(DST_ITER_C), 0);
+        status = dnnl_lstm_forward_desc_init_v3(
+            &op, dnnl_forward_training, direction(shape), LAYER_AND_ITER, D(SRC_ITER_C),
+            FORWARD_WEIGHTS, NO_PEEPHOLE, D(WEIGHTS_PROJECTION), RESULT, D(DST_ITER_C), 0);
         break;
     case RNN_CELL_GRU:
-        status = dnnl_lbr_gru_forward_desc_init(&op, dnnl_forward_training, LEFT_TO_RIGHT,
+        status = dnnl_lbr_gru_forward_desc_init(&op, dnnl_forward_training, direction(shape),
                                                 LAYER_AND_ITER, FORWARD_WEIGHTS, RESULT, 0);
         break;
     default:
-        status = dnnl_vanilla_rnn_forward_desc_init(&op, dnnl_forward_training, activation(cell),
-                                                    LEFT_TO_RIGHT, LAYER_AND_ITER, FORWARD_WEIGHTS,
-                                                    RESULT, 0, 0, 0);
+        status = dnnl_vanilla_rnn_forward_desc_init(
+            &op, dnnl_forward_training, activation(shape->cell), direction(shape), LAYER_AND_ITER,
+            FORWARD_WEIGHTS, RESULT, 0, 0, 0);
         break;
     }
     return status != dnnl_success ? status
                                   : dnnl_primitive_desc_create(pd, &op, attr, engine, NULL);
 }
 
-static dnnl_status_t create_backward(dnnl_primitive_desc_t *pd, rnn_cell cell, const descriptors *d,
-                                     dnnl_engine_t engine, const_dnnl_primitive_desc_t hint,
+static dnnl_status_t create_backward(dnnl_primitive_desc_t *pd, const rnn_onednn_shape *shape,
+                                     const descriptors *d, dnnl_engine_t engine,
+                                     const_dnnl_primitive_desc_t hint,
                                      const_dnnl_primitive_attr_t attr)
 {
     dnnl_rnn_desc_t op;
     dnnl_status_t status;
 
-    switch (cell) {
+    switch (shape->cell) {
     case RNN_CELL_LSTM:
-        status = dnnl_lstm_backward_desc_init(
-            &op, dnnl_backward, LEFT_TO_RIGHT, LAYER_AND_ITER, D(SRC_ITER_C), BACKWARD_WEIGHTS,
-            RESULT, D(DST_ITER_C), DIFF_LAYER_AND_ITER, D(DIFF_SRC_ITER_C), DIFF_WEIGHTS,
-            DIFF_RESULT, D(DIFF_DST_ITER_C), 0);
+        status = dnnl_lstm_backward_desc_init_v3(
+            &op, dnnl_backward, direction(shape), LAYER_AND_ITER, D(SRC_ITER_C), BACKWARD_WEIGHTS,
+            NO_PEEPHOLE, D(BWD_WEIGHTS_PROJECTION), RESULT, D(DST_ITER_C), DIFF_LAYER_AND_ITER,
+            D(DIFF_SRC_ITER_C), DIFF_WEIGHTS, NO_PEEPHOLE, D(DIFF_WEIGHTS_PROJECTION), DIFF_RESULT,
+            D(DIFF_DST_ITER_C), 0);
         break;
     case RNN_CELL_GRU:
-        status = dnnl_lbr_gru_backward_desc_init(&op, dnnl_backward, LEFT_TO_RIGHT, LAYER_AND_ITER,
-                                                 BACKWARD_WEIGHTS, RESULT, DIFF_LAYER_AND_ITER,
-                                                 DIFF_WEIGHTS, DIFF_RESULT, 0);
+        status = dnnl_lbr_gru_backward_desc_init(&op, dnnl_backward, direction(shape),
+                                                 LAYER_AND_ITER, BACKWARD_WEIGHTS, RESULT,
+                                                 DIFF_LAYER_AND_ITER, DIFF_WEIGHTS, DIFF_RESULT, 0);
         break;
     default:
         status = dnnl_vanilla_rnn_backward_desc_init(
-            &op, dnnl_backward, activation(cell), LEFT_TO_RIGHT, LAYER_AND_ITER, BACKWARD_WEIGHTS,
-            RESULT, DIFF_LAYER_AND_ITER, DIFF_WEIGHTS, DIFF_RESULT, 0, 0, 0);
+            &op, dnnl_backward, activation(shape->cell), direction(shape), LAYER_AND_ITER,
+            BACKWARD_WEIGHTS, RESULT, DIFF_LAYER_AND_ITER, DIFF_WEIGHTS, DIFF_RESULT, 0, 0, 0);
         break;
     }
     return status != dnnl_success ? status
@@ -209,64 +230,97 @@ static dnnl_status_t create_backward(dnnl_primitive_desc_t *pd, rnn_cell cell, c
 
 /* -- The argument table ---------------------------------------------------------------------- */
 
-/* Which dimensions a tensor has. */
+/* Which dimensions a tensor has; C outputs: the projected units if there is a projection. */
 typedef enum arg_shape {
     SHAPE_SEQUENCE_IN,  /* T, N, I */
-    SHAPE_SEQUENCE_OUT, /* T, N, H */
-    SHAPE_STATE,        /* 1, 1, N, H */
+    SHAPE_SEQUENCE_OUT, /* T, N, C */
+    SHAPE_STATE,        /* 1, 1, N, C */
+    SHAPE_CELL_STATE,   /* 1, 1, N, H */
     SHAPE_WEIGHTS_IN,   /* 1, 1, I, G, H */
-    SHAPE_WEIGHTS_HID,  /* 1, 1, H, G, H */
+    SHAPE_WEIGHTS_OUT,  /* 1, 1, C, G, H */
+    SHAPE_PROJECTION,   /* 1, 1, H, C */
     SHAPE_BIAS,         /* 1, 1, G or 4, H */
     SHAPE_OPAQUE        /* asked from the primitives */
 } arg_shape;
 
+typedef enum arg_owner { FOR_ALL, FOR_LSTM, FOR_PROJECTION } arg_owner;
+
 typedef struct arg_entry {
     arg_shape shape;
     int forward_id, backward_id; /* DNNL_ARG_*; 0 = not an argument of that primitive */
-    bool lstm_only;
+    arg_owner owner;
 } arg_entry;
 
+#define BOTH(name)     DNNL_ARG_##name, DNNL_ARG_##name
+#define FORWARD(name)  DNNL_ARG_##name, 0
+#define BACKWARD(name) 0, DNNL_ARG_##name
+
 static const arg_entry arg_table[RNN_ARG_COUNT] = {
-    [RNN_ARG_SRC_LAYER] = {SHAPE_SEQUENCE_IN, DNNL_ARG_SRC_LAYER, DNNL_ARG_SRC_LAYER, false},
-    [RNN_ARG_SRC_ITER] = {SHAPE_STATE, DNNL_ARG_SRC_ITER, DNNL_ARG_SRC_ITER, false},
-    [RNN_ARG_SRC_ITER_C] = {SHAPE_STATE, DNNL_ARG_SRC_ITER_C, DNNL_ARG_SRC_ITER_C, true},
-    [RNN_ARG_WEIGHTS_LAYER] = {SHAPE_WEIGHTS_IN, DNNL_ARG_WEIGHTS_LAYER, 0, false},
-    [RNN_ARG_WEIGHTS_ITER] = {SHAPE_WEIGHTS_HID, DNNL_ARG_WEIGHTS_ITER, 0, false},
-    [RNN_ARG_BIAS] = {SHAPE_BIAS, DNNL_ARG_BIAS, DNNL_ARG_BIAS, false},
-    [RNN_ARG_DST_LAYER] = {SHAPE_SEQUENCE_OUT, DNNL_ARG_DST_LAYER, DNNL_ARG_DST_LAYER, false},
-    [RNN_ARG_DST_ITER] = {SHAPE_STATE, DNNL_ARG_DST_ITER, DNNL_ARG_DST_ITER, false},
-    [RNN_ARG_DST_ITER_C] = {SHAPE_STATE, DNNL_ARG_DST_ITER_C, DNNL_ARG_DST_ITER_C, true},
-    [RNN_ARG_WORKSPACE] = {SHAPE_OPAQUE, DNNL_ARG_WORKSPACE, DNNL_ARG_WORKSPACE, false},
-    [RNN_ARG_SCRATCHPAD] = {SHAPE_OPAQUE, DNNL_ARG_SCRATCHPAD, DNNL_ARG_SCRATCHPAD, false},
-    [RNN_ARG_BWD_WEIGHTS_LAYER] = {SHAPE_WEIGHTS_IN, 0, DNNL_ARG_WEIGHTS_LAYER, false},
-    [RNN_ARG_BWD_WEIGHTS_ITER] = {SHAPE_WEIGHTS_HID, 0, DNNL_ARG_WEIGHTS_ITER, false},
-    [RNN_ARG_DIFF_SRC_LAYER] = {SHAPE_SEQUENCE_IN, 0, DNNL_ARG_DIFF_SRC_LAYER, false},
-    [RNN_ARG_DIFF_SRC_ITER] = {SHAPE_STATE, 0, DNNL_ARG_DIFF_SRC_ITER, false},
-    [RNN_ARG_DIFF_SRC_ITER_C] = {SHAPE_STATE, 0, DNNL_ARG_DIFF_SRC_ITER_C, true},
-    [RNN_ARG_DIFF_WEIGHTS_LAYER] = {SHAPE_WEIGHTS_IN, 0, DNNL_ARG_DIFF_WEIGHTS_LAYER, false},
-    [RNN_ARG_DIFF_WEIGHTS_ITER] = {SHAPE_WEIGHTS_HID, 0, DNNL_ARG_DIFF_WEIGHTS_ITER, false},
-    [RNN_ARG_DIFF_BIAS] = {SHAPE_BIAS, 0, DNNL_ARG_DIFF_BIAS, false},
-    [RNN_ARG_DIFF_DST_LAYER] = {SHAPE_SEQUENCE_OUT, 0, DNNL_ARG_DIFF_DST_LAYER, false},
-    [RNN_ARG_DIFF_DST_ITER] = {SHAPE_STATE, 0, DNNL_ARG_DIFF_DST_ITER, false},
-    [RNN_ARG_DIFF_DST_ITER_C] = {SHAPE_STATE, 0, DNNL_ARG_DIFF_DST_ITER_C, true},
+    [RNN_ARG_SRC_LAYER] = {SHAPE_SEQUENCE_IN, BOTH(SRC_LAYER), FOR_ALL},
+    [RNN_ARG_SRC_ITER] = {SHAPE_STATE, BOTH(SRC_ITER), FOR_ALL},
+    [RNN_ARG_SRC_ITER_C] = {SHAPE_CELL_STATE, BOTH(SRC_ITER_C), FOR_LSTM},
+    [RNN_ARG_WEIGHTS_LAYER] = {SHAPE_WEIGHTS_IN, FORWARD(WEIGHTS_LAYER), FOR_ALL},
+    [RNN_ARG_WEIGHTS_ITER] = {SHAPE_WEIGHTS_OUT, FORWARD(WEIGHTS_ITER), FOR_ALL},
+    [RNN_ARG_WEIGHTS_PROJECTION] = {SHAPE_PROJECTION, FORWARD(WEIGHTS_PROJECTION), FOR_PROJECTION},
+    [RNN_ARG_BIAS] = {SHAPE_BIAS, BOTH(BIAS), FOR_ALL},
+    [RNN_ARG_DST_LAYER] = {SHAPE_SEQUENCE_OUT, BOTH(DST_LAYER), FOR_ALL},
+    [RNN_ARG_DST_ITER] = {SHAPE_STATE, BOTH(DST_ITER), FOR_ALL},
+    [RNN_ARG_DST_ITER_C] = {SHAPE_CELL_STATE, BOTH(DST_ITER_C), FOR_LSTM},
+    [RNN_ARG_WORKSPACE] = {SHAPE_OPAQUE, BOTH(WORKSPACE), FOR_ALL},
+    [RNN_ARG_SCRATCHPAD] = {SHAPE_OPAQUE, BOTH(SCRATCHPAD), FOR_ALL},
+    [RNN_ARG_BWD_WEIGHTS_LAYER] = {SHAPE_WEIGHTS_IN, BACKWARD(WEIGHTS_LAYER), FOR_ALL},
+    [RNN_ARG_BWD_WEIGHTS_ITER] = {SHAPE_WEIGHTS_OUT, BACKWARD(WEIGHTS_ITER), FOR_ALL},
+    [RNN_ARG_BWD_WEIGHTS_PROJECTION] = {SHAPE_PROJECTION, BACKWARD(WEIGHTS_PROJECTION),
+                                        FOR_PROJECTION},
+    [RNN_ARG_DIFF_SRC_LAYER] = {SHAPE_SEQUENCE_IN, BACKWARD(DIFF_SRC_LAYER), FOR_ALL},
+    [RNN_ARG_DIFF_SRC_ITER] = {SHAPE_STATE, BACKWARD(DIFF_SRC_ITER), FOR_ALL},
+    [RNN_ARG_DIFF_SRC_ITER_C] = {SHAPE_CELL_STATE, BACKWARD(DIFF_SRC_ITER_C), FOR_LSTM},
+    [RNN_ARG_DIFF_WEIGHTS_LAYER] = {SHAPE_WEIGHTS_IN, BACKWARD(DIFF_WEIGHTS_LAYER), FOR_ALL},
+    [RNN_ARG_DIFF_WEIGHTS_ITER] = {SHAPE_WEIGHTS_OUT, BACKWARD(DIFF_WEIGHTS_ITER), FOR_ALL},
+    [RNN_ARG_DIFF_WEIGHTS_PROJECTION] = {SHAPE_PROJECTION, BACKWARD(DIFF_WEIGHTS_PROJECTION),
+                                         FOR_PROJECTION},
+    [RNN_ARG_DIFF_BIAS] = {SHAPE_BIAS, BACKWARD(DIFF_BIAS), FOR_ALL},
+    [RNN_ARG_DIFF_DST_LAYER] = {SHAPE_SEQUENCE_OUT, BACKWARD(DIFF_DST_LAYER), FOR_ALL},
+    [RNN_ARG_DIFF_DST_ITER] = {SHAPE_STATE, BACKWARD(DIFF_DST_ITER), FOR_ALL},
+    [RNN_ARG_DIFF_DST_ITER_C] = {SHAPE_CELL_STATE, BACKWARD(DIFF_DST_ITER_C), FOR_LSTM},
 };
+
+static bool has_arg(const rnn_onednn_shape *shape, rnn_onednn_arg arg)
+{
+    switch (arg_table[arg].owner) {
+    case FOR_LSTM:
+        return shape->cell == RNN_CELL_LSTM;
+    case FOR_PROJECTION:
+        return shape->n_proj > 0;
+    case FOR_ALL:
+        break;
+    }
+    return true;
+}
 
 static dnnl_status_t describe(md_owned *md, arg_shape shape, const rnn_onednn_shape *s)
 {
     dnnl_dim_t T = (dnnl_dim_t)s->seq_len, N = (dnnl_dim_t)s->rows, I = (dnnl_dim_t)s->n_in;
     dnnl_dim_t H = (dnnl_dim_t)s->n_hid, G = (dnnl_dim_t)rnn_cell_gates(s->cell);
+    dnnl_dim_t C = s->n_proj > 0 ? (dnnl_dim_t)s->n_proj : H, pitch = (dnnl_dim_t)s->out_pitch;
 
     switch (shape) {
     case SHAPE_SEQUENCE_IN:
         return md_create(md, 3, (dnnl_dims_t){T, N, I}, dnnl_tnc);
     case SHAPE_SEQUENCE_OUT:
-        return md_create(md, 3, (dnnl_dims_t){T, N, H}, dnnl_tnc);
+        if (pitch == 0 || pitch == C)
+            return md_create(md, 3, (dnnl_dims_t){T, N, C}, dnnl_tnc);
+        return md_create_strided(md, 3, (dnnl_dims_t){T, N, C}, (dnnl_dims_t){N * pitch, pitch, 1});
     case SHAPE_STATE:
+        return md_create(md, 4, (dnnl_dims_t){1, 1, N, C}, dnnl_ldnc);
+    case SHAPE_CELL_STATE:
         return md_create(md, 4, (dnnl_dims_t){1, 1, N, H}, dnnl_ldnc);
     case SHAPE_WEIGHTS_IN: /* `any`: the library pads rows to keep them apart in its caches */
         return md_create(md, 5, (dnnl_dims_t){1, 1, I, G, H}, dnnl_format_tag_any);
-    case SHAPE_WEIGHTS_HID:
-        return md_create(md, 5, (dnnl_dims_t){1, 1, H, G, H}, dnnl_format_tag_any);
+    case SHAPE_WEIGHTS_OUT:
+        return md_create(md, 5, (dnnl_dims_t){1, 1, C, G, H}, dnnl_format_tag_any);
+    case SHAPE_PROJECTION:
+        return md_create(md, 4, (dnnl_dims_t){1, 1, H, C}, dnnl_format_tag_any);
     case SHAPE_BIAS:
         return md_create(md, 4, (dnnl_dims_t){1, 1, s->cell == RNN_CELL_GRU ? 4 : G, H}, dnnl_ldgo);
     case SHAPE_OPAQUE:
@@ -293,7 +347,7 @@ static md_lent chosen(const rnn_onednn_pair *pair, rnn_onednn_arg arg)
     dnnl_primitive_desc_t pd = entry->forward_id != 0 ? pair->forward_pd : pair->backward_pd;
     int id = entry->forward_id != 0 ? entry->forward_id : entry->backward_id;
 
-    if (entry->lstm_only && pair->shape.cell != RNN_CELL_LSTM)
+    if (!has_arg(&pair->shape, arg))
         return NULL;
     return dnnl_primitive_desc_query_md(pd, dnnl_query_exec_arg_md, id);
 }
@@ -320,37 +374,47 @@ size_t rnn_onednn_pair_bytes(const rnn_onednn_pair *pair, rnn_onednn_arg arg)
     return md == NULL ? 0 : dnnl_memory_desc_get_size(md);
 }
 
-/* In ldigo a row is one input or unit, in ldgoi one gate and unit. Dimension order: l d i g o. */
+/*
+ * In ldigo a row is one input or unit, in ldgoi one gate and unit; a projection's forward rows are
+ * units (ldio), its backward rows outputs (ldoi).
+ */
 static bool weight_pitch(const rnn_onednn_pair *pair, rnn_onednn_arg arg, size_t *pitch)
 {
-    bool is_backward = arg == RNN_ARG_BWD_WEIGHTS_LAYER || arg == RNN_ARG_BWD_WEIGHTS_ITER;
+    bool is_backward = arg_table[arg].forward_id == 0 && arg <= RNN_ARG_BWD_WEIGHTS_PROJECTION;
+    bool has_gates = arg_table[arg].shape != SHAPE_PROJECTION;
+    int last = has_gates ? 4 : 3; /* the dimension o */
     dnnl_dim_t n_hid = (dnnl_dim_t)pair->shape.n_hid;
     const dnnl_dims_t *strides;
 
     if (!md_strides(chosen(pair, arg), &strides))
         return false;
-    *pitch = (size_t)(*strides)[is_backward ? 4 : 2];
-    return is_backward ? (*strides)[2] == 1 && (*strides)[3] == n_hid * (*strides)[4]
-                       : (*strides)[4] == 1 && (*strides)[3] == n_hid;
+    *pitch = (size_t)(*strides)[is_backward ? last : 2];
+    if ((*strides)[is_backward ? 2 : last] != 1)
+        return false;
+    return !has_gates || (*strides)[3] == n_hid * (*strides)[4];
 }
 
 size_t rnn_onednn_pair_pitch(const rnn_onednn_pair *pair, rnn_onednn_arg arg)
 {
     size_t pitch = 0;
 
-    return weight_pitch(pair, arg, &pitch) ? pitch : 0;
+    return has_arg(&pair->shape, arg) && weight_pitch(pair, arg, &pitch) ? pitch : 0;
+}
+
+static bool is_weight(rnn_onednn_arg arg)
+{
+    arg_shape shape = arg_table[arg].shape;
+
+    return shape == SHAPE_WEIGHTS_IN || shape == SHAPE_WEIGHTS_OUT || shape == SHAPE_PROJECTION;
 }
 
 static rnn_status check_layouts(const rnn_onednn_pair *pair)
 {
-    static const rnn_onednn_arg weights[] = {RNN_ARG_WEIGHTS_LAYER,      RNN_ARG_WEIGHTS_ITER,
-                                             RNN_ARG_BWD_WEIGHTS_LAYER,  RNN_ARG_BWD_WEIGHTS_ITER,
-                                             RNN_ARG_DIFF_WEIGHTS_LAYER, RNN_ARG_DIFF_WEIGHTS_ITER};
-
-    for (size_t i = 0; i < sizeof weights / sizeof weights[0]; i++) {
+    for (int i = 0; i < RNN_ARG_COUNT; i++) {
+        rnn_onednn_arg arg = (rnn_onednn_arg)i;
         size_t pitch;
 
-        if (!weight_pitch(pair, weights[i], &pitch))
+        if (is_weight(arg) && has_arg(&pair->shape, arg) && !weight_pitch(pair, arg, &pitch))
             return RNN_FAIL(RNN_ERR_UNAVAILABLE,
                             "%s chose a weight layout that is not rows with a pitch",
                             rnn_onednn_version());
@@ -365,10 +429,10 @@ static rnn_status create_primitives(rnn_onednn_pair *pair, const descriptors *d)
     /* The library's own scratchpad belongs to the creating thread; ours travels with the call. */
     TRY_DNNL(dnnl_primitive_attr_set_scratchpad_mode(pair->attr, dnnl_scratchpad_mode_user),
              "use scratchpads of the caller");
-    TRY_DNNL(create_forward(&pair->forward_pd, pair->shape.cell, d, pair->engine, pair->attr),
+    TRY_DNNL(create_forward(&pair->forward_pd, &pair->shape, d, pair->engine, pair->attr),
              "describe the forward pass of a recurrent layer");
-    TRY_DNNL(create_backward(&pair->backward_pd, pair->shape.cell, d, pair->engine,
-                             pair->forward_pd, pair->attr),
+    TRY_DNNL(create_backward(&pair->backward_pd, &pair->shape, d, pair->engine, pair->forward_pd,
+                             pair->attr),
              "describe the backward pass of a recurrent layer");
     TRY_DNNL(dnnl_primitive_create(&pair->forward, pair->forward_pd),
              "create the forward pass of a recurrent layer");
@@ -398,7 +462,6 @@ rnn_status rnn_onednn_pair_create(rnn_onednn_pair **out, const rnn_onednn_shape 
     rnn_status st;
     rnn_onednn_pair *pair;
     descriptors d = {.md = {MD_EMPTY}};
-    int threads = omp_get_max_threads();
 
     *out = NULL;
     RNN_TRY(check_shape(shape));
@@ -407,17 +470,14 @@ rnn_status rnn_onednn_pair_create(rnn_onednn_pair **out, const rnn_onednn_shape 
     for (int i = 0; i < RNN_ARG_COUNT; i++) {
         dnnl_status_t status = dnnl_success;
 
-        if (!arg_table[i].lstm_only || shape->cell == RNN_CELL_LSTM)
+        if (has_arg(shape, (rnn_onednn_arg)i))
             status = describe(&d.md[i], arg_table[i].shape, shape);
         if (status != dnnl_success) {
             st = fail_dnnl(status, "describe the tensors of a recurrent layer");
             goto done;
         }
     }
-    /* One thread executes a call, so plan (and size scratchpads) for one. */
-    omp_set_num_threads(1);
     st = create_primitives(pair, &d);
-    omp_set_num_threads(threads);
 done:
     for (int i = 0; i < RNN_ARG_COUNT; i++)
         md_destroy(&d.md[i]);
@@ -480,7 +540,7 @@ static rnn_status add_argument(rnn_onednn_call *call, rnn_onednn_arg arg)
                               : arg == RNN_ARG_SCRATCHPAD ? &call->backward_scratchpad
                                                           : &call->memory[arg];
 
-    if (entry->lstm_only && pair->shape.cell != RNN_CELL_LSTM)
+    if (!has_arg(&pair->shape, arg))
         return RNN_OK;
     if (entry->forward_id != 0) {
         RNN_TRY(add_memory(call, pair->forward_pd, entry->forward_id, &call->memory[arg]));

@@ -1,9 +1,9 @@
-#include "kernels/recurrent.h"
+/* The shared part of a recurrent layer: its parameters in the library's layouts. */
+#include "kernels/recurrent_parts.h"
 
 #include <string.h>
 
 #include "kernels/memory.h"
-#include "kernels/onednn.h"
 
 enum { MAX_GATES = 4, TILE = 8, ALIGN_FLOATS = 16 };
 
@@ -15,24 +15,6 @@ static const size_t gate_place[][MAX_GATES] = {
     [RNN_CELL_GRU] = {1, 0, 2},
 };
 
-/* A weight matrix in the library's two layouts. */
-typedef struct packed_weights {
-    float *forward;  /* [n_columns][forward_pitch] */
-    float *backward; /* [G*H][backward_pitch] */
-    size_t n_columns;
-    size_t forward_pitch, backward_pitch, grad_pitch;
-    size_t grad_offset; /* of [n_columns][grad_pitch] in the packed gradient */
-} packed_weights;
-
-struct rnn_recurrent {
-    rnn_recurrent_cfg cfg;
-    rnn_onednn_pair *pair;
-    packed_weights ih, hh;
-    float *bias;             /* [G, gru: 4][H] */
-    size_t grad_bias_offset; /* of the same in the packed gradient */
-    size_t grad_size;
-};
-
 /* -- Shared part ----------------------------------------------------------------------------- */
 
 static size_t align_floats(size_t count)
@@ -40,54 +22,71 @@ static size_t align_floats(size_t count)
     return (count + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
 }
 
-static size_t floats_of(const rnn_recurrent *r, rnn_onednn_arg arg)
+static size_t floats_of(const rnn_onednn_pair *pair, rnn_onednn_arg arg)
 {
-    return rnn_onednn_pair_bytes(r->pair, arg) / sizeof(float);
+    return rnn_onednn_pair_bytes(pair, arg) / sizeof(float);
 }
 
-static rnn_status create_weights(rnn_recurrent *r, packed_weights *w, size_t n_columns,
-                                 rnn_onednn_arg forward, rnn_onednn_arg backward,
-                                 rnn_onednn_arg grad)
+/* `rows` is the number of torch's rows: the columns of the library's forward layout. */
+static rnn_status create_weights(rnn_recurrent *r, rnn_packed_weights *w,
+                                 const rnn_onednn_pair *pair, size_t rows, size_t columns,
+                                 const rnn_onednn_arg args[3])
 {
-    w->n_columns = n_columns;
-    w->forward_pitch = rnn_onednn_pair_pitch(r->pair, forward);
-    w->backward_pitch = rnn_onednn_pair_pitch(r->pair, backward);
-    w->grad_pitch = rnn_onednn_pair_pitch(r->pair, grad);
+    w->n_columns = columns;
+    w->forward_pitch = rnn_onednn_pair_pitch(pair, args[0]);
+    w->backward_pitch = rnn_onednn_pair_pitch(pair, args[1]);
+    w->grad_pitch = rnn_onednn_pair_pitch(pair, args[2]);
     w->grad_offset = r->grad_size;
     /* Rows are padded, so the whole last row is counted in. */
-    r->grad_size += align_floats(n_columns * w->grad_pitch);
-    RNN_TRY(RNN_ALLOC(&w->forward, n_columns * w->forward_pitch, "packed weights"));
-    return RNN_ALLOC(&w->backward, rnn_cell_gates(r->cfg.cell) * r->cfg.n_hid * w->backward_pitch,
-                     "packed weights");
+    r->grad_size += align_floats(columns * w->grad_pitch);
+    RNN_TRY(RNN_ALLOC(&w->forward, columns * w->forward_pitch, "packed weights"));
+    return RNN_ALLOC(&w->backward, rows * w->backward_pitch, "packed weights");
 }
 
-static rnn_status create_shared(rnn_recurrent *r)
-{
-    const rnn_onednn_shape shape = {.cell = r->cfg.cell,
-                                    .seq_len = r->cfg.seq_len,
-                                    .rows = r->cfg.rows,
-                                    .n_in = r->cfg.n_in,
-                                    .n_hid = r->cfg.n_hid};
+const rnn_onednn_arg rnn_recurrent_weight_args[3][3] = {
+    {RNN_ARG_WEIGHTS_LAYER, RNN_ARG_BWD_WEIGHTS_LAYER, RNN_ARG_DIFF_WEIGHTS_LAYER},
+    {RNN_ARG_WEIGHTS_ITER, RNN_ARG_BWD_WEIGHTS_ITER, RNN_ARG_DIFF_WEIGHTS_ITER},
+    {RNN_ARG_WEIGHTS_PROJECTION, RNN_ARG_BWD_WEIGHTS_PROJECTION, RNN_ARG_DIFF_WEIGHTS_PROJECTION}};
 
-    RNN_TRY(rnn_onednn_pair_create(&r->pair, &shape));
-    RNN_TRY(create_weights(r, &r->ih, r->cfg.n_in, RNN_ARG_WEIGHTS_LAYER, RNN_ARG_BWD_WEIGHTS_LAYER,
-                           RNN_ARG_DIFF_WEIGHTS_LAYER));
-    RNN_TRY(create_weights(r, &r->hh, r->cfg.n_hid, RNN_ARG_WEIGHTS_ITER, RNN_ARG_BWD_WEIGHTS_ITER,
-                           RNN_ARG_DIFF_WEIGHTS_ITER));
+/* The layouts do not depend on steps and rows, so the smallest shape tells them. */
+static rnn_status create_shared(rnn_recurrent *r, const rnn_onednn_pair *pair)
+{
+    size_t n_hid = r->cfg.n_hid, n_out = rnn_recurrent_n_out(&r->cfg);
+    size_t rows = rnn_cell_gates(r->cfg.cell) * n_hid;
+
+    RNN_TRY(create_weights(r, &r->ih, pair, rows, r->cfg.n_in, rnn_recurrent_weight_args[0]));
+    RNN_TRY(create_weights(r, &r->hh, pair, rows, n_out, rnn_recurrent_weight_args[1]));
+    if (r->cfg.n_proj > 0)
+        RNN_TRY(create_weights(r, &r->hr, pair, n_out, n_hid, rnn_recurrent_weight_args[2]));
     r->grad_bias_offset = r->grad_size;
-    r->grad_size += align_floats(floats_of(r, RNN_ARG_DIFF_BIAS));
-    return RNN_ALLOC(&r->bias, floats_of(r, RNN_ARG_BIAS), "packed biases");
+    r->grad_size += align_floats(floats_of(pair, RNN_ARG_DIFF_BIAS));
+    return RNN_ALLOC(&r->bias, floats_of(pair, RNN_ARG_BIAS), "packed biases");
+}
+
+rnn_onednn_shape rnn_recurrent_shape(const rnn_recurrent_cfg *cfg, size_t seq_len, size_t rows)
+{
+    return (rnn_onednn_shape){.cell = cfg->cell,
+                              .seq_len = seq_len,
+                              .rows = rows,
+                              .n_in = cfg->n_in,
+                              .n_hid = cfg->n_hid,
+                              .n_proj = cfg->n_proj};
 }
 
 rnn_status rnn_recurrent_create(rnn_recurrent **out, const rnn_recurrent_cfg *cfg)
 {
+    const rnn_onednn_shape smallest = rnn_recurrent_shape(cfg, 1, 1);
+    rnn_onednn_pair *pair = NULL;
     rnn_recurrent *r;
     rnn_status st;
 
     *out = NULL;
     RNN_TRY(RNN_ALLOC(&r, 1, "a recurrent layer"));
     r->cfg = *cfg;
-    st = create_shared(r);
+    st = rnn_onednn_pair_create(&pair, &smallest);
+    if (st == RNN_OK)
+        st = create_shared(r, pair);
+    rnn_onednn_pair_destroy(&pair);
     if (st == RNN_OK)
         *out = r;
     else
@@ -101,14 +100,20 @@ void rnn_recurrent_destroy(rnn_recurrent **recurrent)
 
     if (r == NULL)
         return;
-    rnn_onednn_pair_destroy(&r->pair);
     rnn_free(r->ih.forward);
     rnn_free(r->ih.backward);
     rnn_free(r->hh.forward);
     rnn_free(r->hh.backward);
+    rnn_free(r->hr.forward);
+    rnn_free(r->hr.backward);
     rnn_free(r->bias);
     rnn_free(r);
     *recurrent = NULL;
+}
+
+size_t rnn_recurrent_n_out(const rnn_recurrent_cfg *cfg)
+{
+    return cfg->n_proj > 0 ? cfg->n_proj : cfg->n_hid;
 }
 
 size_t rnn_recurrent_grad_size(const rnn_recurrent *recurrent)
@@ -154,7 +159,7 @@ static void transpose_to_rows(float *rows, size_t n_columns, const float *column
     }
 }
 
-static void pack_weights(const rnn_recurrent *r, packed_weights *w, const float *torch,
+static void pack_weights(const rnn_recurrent *r, rnn_packed_weights *w, const float *torch,
                          size_t first, size_t last)
 {
     size_t n_hid = r->cfg.n_hid;
@@ -169,6 +174,17 @@ static void pack_weights(const rnn_recurrent *r, packed_weights *w, const float 
             memcpy(w->backward + (place * n_hid + o) * w->backward_pitch, gate + o * w->n_columns,
                    w->n_columns * sizeof(float));
     }
+}
+
+/* weight_hr has no gates: rows are outputs, columns units. */
+static void pack_projection(rnn_recurrent *r, const float *torch, size_t first, size_t last)
+{
+    rnn_packed_weights *w = &r->hr;
+
+    transpose_to_columns(w->forward, w->forward_pitch, torch, w->n_columns, first, last);
+    for (size_t o = first; o < last; o++)
+        memcpy(w->backward + o * w->backward_pitch, torch + o * w->n_columns,
+               w->n_columns * sizeof(float));
 }
 
 /* The library adds one bias per gate; for gru the n gate's two stay apart, r scales only b_hn. */
@@ -199,9 +215,13 @@ void rnn_recurrent_pack(rnn_recurrent *recurrent, const rnn_recurrent_params *pa
     pack_weights(recurrent, &recurrent->hh, params->weight_hh, first, last);
     if (params->bias_ih != NULL) /* otherwise the biases stay the zeros they were made as */
         pack_bias(recurrent, params->bias_ih, params->bias_hh, first, last);
+    if (recurrent->cfg.n_proj == 0)
+        return;
+    part_range(recurrent->cfg.n_proj, part, n_parts, &first, &last);
+    pack_projection(recurrent, params->weight_hr, first, last);
 }
 
-static void unpack_weights(const rnn_recurrent *r, const packed_weights *w, const float *packed,
+static void unpack_weights(const rnn_recurrent *r, const rnn_packed_weights *w, const float *packed,
                            float *torch, size_t first, size_t last)
 {
     size_t n_hid = r->cfg.n_hid;
@@ -233,133 +253,17 @@ void rnn_recurrent_unpack(const rnn_recurrent *recurrent, const float *packed,
     size_t first, last;
 
     part_range(recurrent->cfg.n_hid, part, n_parts, &first, &last);
-    if (first >= last)
-        return;
-    unpack_weights(recurrent, &recurrent->ih, packed, grads->weight_ih, first, last);
-    unpack_weights(recurrent, &recurrent->hh, packed, grads->weight_hh, first, last);
-    if (grads->bias_ih != NULL)
-        unpack_bias(recurrent, packed, grads->bias_ih, grads->bias_hh, first, last);
-}
-
-/* -- One thread's part ----------------------------------------------------------------------- */
-
-struct rnn_recurrent_task {
-    const rnn_recurrent *shared;
-    rnn_onednn_call *call;
-    float *zero_state; /* [N][H], stays zero */
-    /* Memory behind the arguments that belong to the task; NULL for the others. */
-    void *own[RNN_ARG_COUNT];
-};
-
-/*
- * States are always passed: without a src_iter the library's backward pairs each step's gates with
- * the wrong hidden state in the gradient of weight_hh.
- */
-static const rnn_onednn_arg own_args[] = {
-    RNN_ARG_WORKSPACE,      RNN_ARG_SCRATCHPAD,    RNN_ARG_DST_ITER,       RNN_ARG_DST_ITER_C,
-    RNN_ARG_DIFF_SRC_LAYER, RNN_ARG_DIFF_SRC_ITER, RNN_ARG_DIFF_SRC_ITER_C};
-
-static rnn_status prepare_task(rnn_recurrent_task *task)
-{
-    const rnn_recurrent *r = task->shared;
-
-    RNN_TRY(rnn_onednn_call_create(&task->call, r->pair));
-    for (size_t i = 0; i < sizeof own_args / sizeof own_args[0]; i++) {
-        size_t bytes = rnn_onednn_pair_bytes(r->pair, own_args[i]);
-        char *memory;
-
-        if (bytes == 0)
-            continue;
-        RNN_TRY(RNN_ALLOC(&memory, bytes, "a recurrent layer's workspace"));
-        task->own[own_args[i]] = memory;
-        rnn_onednn_call_bind(task->call, own_args[i], memory);
+    if (first < last) {
+        unpack_weights(recurrent, &recurrent->ih, packed, grads->weight_ih, first, last);
+        unpack_weights(recurrent, &recurrent->hh, packed, grads->weight_hh, first, last);
+        if (grads->bias_ih != NULL)
+            unpack_bias(recurrent, packed, grads->bias_ih, grads->bias_hh, first, last);
     }
-    RNN_TRY(RNN_ALLOC(&task->zero_state, r->cfg.rows * r->cfg.n_hid, "initial states"));
-    rnn_onednn_call_bind(task->call, RNN_ARG_WEIGHTS_LAYER, r->ih.forward);
-    rnn_onednn_call_bind(task->call, RNN_ARG_WEIGHTS_ITER, r->hh.forward);
-    rnn_onednn_call_bind(task->call, RNN_ARG_BWD_WEIGHTS_LAYER, r->ih.backward);
-    rnn_onednn_call_bind(task->call, RNN_ARG_BWD_WEIGHTS_ITER, r->hh.backward);
-    rnn_onednn_call_bind(task->call, RNN_ARG_BIAS, r->bias);
-    return RNN_OK;
-}
-
-rnn_status rnn_recurrent_task_create(rnn_recurrent_task **out, const rnn_recurrent *recurrent)
-{
-    rnn_recurrent_task *task;
-    rnn_status st;
-
-    *out = NULL;
-    RNN_TRY(RNN_ALLOC(&task, 1, "a recurrent task"));
-    task->shared = recurrent;
-    st = prepare_task(task);
-    if (st == RNN_OK)
-        *out = task;
-    else
-        rnn_recurrent_task_destroy(&task);
-    return st;
-}
-
-void rnn_recurrent_task_destroy(rnn_recurrent_task **task)
-{
-    if (*task == NULL)
+    if (recurrent->cfg.n_proj == 0)
         return;
-    rnn_onednn_call_destroy(&(*task)->call);
-    for (int i = 0; i < RNN_ARG_COUNT; i++)
-        rnn_free((*task)->own[i]);
-    rnn_free((*task)->zero_state);
-    rnn_free(*task);
-    *task = NULL;
-}
-
-static const float *or_zero(const rnn_recurrent_task *task, const float *state)
-{
-    return state != NULL ? state : task->zero_state;
-}
-
-rnn_status rnn_recurrent_forward(rnn_recurrent_task *task, const float *x, const float *h0,
-                                 const float *c0, float *y)
-{
-    rnn_onednn_call_bind(task->call, RNN_ARG_SRC_LAYER, x);
-    rnn_onednn_call_bind(task->call, RNN_ARG_SRC_ITER, or_zero(task, h0));
-    rnn_onednn_call_bind(task->call, RNN_ARG_SRC_ITER_C, or_zero(task, c0));
-    rnn_onednn_call_bind(task->call, RNN_ARG_DST_LAYER, y);
-    return rnn_onednn_forward(task->call);
-}
-
-rnn_status rnn_recurrent_backward(rnn_recurrent_task *task, const float *dy, const float *dh_n,
-                                  const float *dc_n, float *dx, float *packed)
-{
-    const rnn_recurrent *r = task->shared;
-
-    rnn_onednn_call_bind(task->call, RNN_ARG_DIFF_DST_LAYER, dy);
-    rnn_onednn_call_bind(task->call, RNN_ARG_DIFF_DST_ITER, or_zero(task, dh_n));
-    rnn_onednn_call_bind(task->call, RNN_ARG_DIFF_DST_ITER_C, or_zero(task, dc_n));
-    rnn_onednn_call_bind(task->call, RNN_ARG_DIFF_SRC_LAYER,
-                         dx != NULL ? dx : task->own[RNN_ARG_DIFF_SRC_LAYER]);
-    rnn_onednn_call_bind(task->call, RNN_ARG_DIFF_WEIGHTS_LAYER, packed + r->ih.grad_offset);
-    rnn_onednn_call_bind(task->call, RNN_ARG_DIFF_WEIGHTS_ITER, packed + r->hh.grad_offset);
-    rnn_onednn_call_bind(task->call, RNN_ARG_DIFF_BIAS, packed + r->grad_bias_offset);
-    return rnn_onednn_backward(task->call);
-}
-
-const float *rnn_recurrent_h_n(const rnn_recurrent_task *task)
-{
-    return task->own[RNN_ARG_DST_ITER];
-}
-
-const float *rnn_recurrent_c_n(const rnn_recurrent_task *task)
-{
-    return task->own[RNN_ARG_DST_ITER_C];
-}
-
-const float *rnn_recurrent_dh0(const rnn_recurrent_task *task)
-{
-    return task->own[RNN_ARG_DIFF_SRC_ITER];
-}
-
-const float *rnn_recurrent_dc0(const rnn_recurrent_task *task)
-{
-    return task->own[RNN_ARG_DIFF_SRC_ITER_C];
+    part_range(recurrent->cfg.n_proj, part, n_parts, &first, &last);
+    transpose_to_rows(grads->weight_hr, recurrent->hr.n_columns, packed + recurrent->hr.grad_offset,
+                      recurrent->hr.grad_pitch, first, last);
 }
 
 const char *rnn_kernel_library(void)

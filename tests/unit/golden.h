@@ -1,6 +1,7 @@
 /*
- * Reads the reference numbers of tests/golden/NAME.h5 (made with PyTorch by make_golden.py).
- * A missing file or name ends the test program: without its numbers a golden test means nothing.
+ * Reads the reference numbers of tests/golden/NAME.h5, made with PyTorch by make_golden.py and
+ * make_more_golden.py; RNNTRAIN_GOLDEN names another folder, say of another seed. A missing file or
+ * name ends the test program: without its numbers a golden test means nothing.
  */
 #ifndef RNN_TESTS_GOLDEN_H
 #define RNN_TESTS_GOLDEN_H
@@ -12,10 +13,11 @@
 
 static inline hid_t golden_open(const char *name)
 {
+    const char *folder = getenv("RNNTRAIN_GOLDEN");
     char path[1024];
     hid_t file;
 
-    snprintf(path, sizeof path, "%s/golden/%s", RNN_TEST_DIR, name);
+    snprintf(path, sizeof path, "%s/%s", folder != NULL ? folder : RNN_TEST_DIR "/golden", name);
     file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0) {
         fprintf(stderr, "cannot open %s\n", path);

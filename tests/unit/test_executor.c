@@ -20,7 +20,7 @@
 
 /* -- Models and samples ---------------------------------------------------------------------- */
 
-enum { T = 4, I = 3, CLASSES = 3, MAX_LAYERS = 4, SEED = 11 };
+enum { T = 4, I = 3, CLASSES = 3, MAX_LAYERS = 4, SEED = 11, STEP = 7 };
 
 /* Eleven samples in shards of two: the sixth shard is short, the last two are empty. */
 enum { N_SAMPLES = 11, N_SHARDS = 8, ROWS = 2 };
@@ -58,6 +58,7 @@ enum { N_MODELS = sizeof models / sizeof *models, MIXED = 3 /* for tests that ne
 
 typedef struct fixture {
     rnn_model *model;
+    rnn_objective objective;
     size_t size;
     float *params;
     samples samples;
@@ -72,6 +73,7 @@ static void make(fixture *f, const named_model *named, size_t n_samples)
     assert_int_equal(rnn_model_create(&f->model, named->layers, named->n_layers,
                                       (rnn_shape){.seq_len = T, .n_features = I}),
                      RNN_OK);
+    f->objective = (rnn_objective){.cross_entropy = {.ignore_index = -100}};
     f->size = rnn_model_size(f->model);
     f->params = calloc(f->size, sizeof(float));
     f->x = calloc(n_values, sizeof(float));
@@ -95,7 +97,13 @@ static void drop(fixture *f)
 static rnn_executor *make_executor(const fixture *f, size_t rows, size_t first, size_t count,
                                    int n_threads)
 {
-    const rnn_executor_cfg cfg = {f->model, rows, first, count, n_threads};
+    const rnn_executor_cfg cfg = {.model = f->model,
+                                  .objective = f->objective,
+                                  .seed = SEED,
+                                  .rows = rows,
+                                  .first_shard = first,
+                                  .n_shards = count,
+                                  .n_threads = n_threads};
     rnn_executor *executor;
 
     if (rnn_executor_create(&executor, &cfg) != RNN_OK)
@@ -124,7 +132,7 @@ static void add_rank(forest *all, const fixture *f, size_t rows, size_t first, s
     size_t n_nodes;
 
     make_batch(&batch, &f->samples, rows, first, count);
-    assert_int_equal(rnn_executor_gradients(executor, &batch.view, &nodes, &n_nodes), RNN_OK);
+    assert_int_equal(rnn_executor_gradients(executor, &batch.view, STEP, &nodes, &n_nodes), RNN_OK);
     assert_int_equal(n_nodes, rnn_tree_decompose(first, count, all->place + all->n_nodes));
     for (size_t i = 0; i < n_nodes; i++) {
         float *copy = malloc(f->size * sizeof(float));
@@ -339,14 +347,16 @@ static void a_second_batch_sees_nothing_of_the_first(void **state)
     make_batch(&batch, &f.samples, ROWS, 0, N_SHARDS);
     first = malloc(f.size * sizeof(float));
     for (int round = 0; round < 3; round++) {
-        assert_int_equal(rnn_executor_gradients(executor, &batch.view, &nodes, &n_nodes), RNN_OK);
+        assert_int_equal(rnn_executor_gradients(executor, &batch.view, STEP, &nodes, &n_nodes),
+                         RNN_OK);
         assert_int_equal(n_nodes, 1);
         if (round == 0)
             memcpy(first, nodes[0], f.size * sizeof(float));
         else
             assert_memory_equal(first, nodes[0], f.size * sizeof(float));
         memset(nodes[0], 0x7f, f.size * sizeof(float)); /* nodes may be overwritten */
-        assert_int_equal(rnn_executor_begin(executor, &batch.view), RNN_OK); /* and left off */
+        assert_int_equal(rnn_executor_begin(executor, &batch.view, STEP),
+                         RNN_OK); /* and left off */
     }
     free(first);
     drop_batch(&batch);
@@ -375,7 +385,8 @@ static void what_stands_in_padding_rows_does_not_matter(void **state)
             for (size_t k = 0; k < (ROWS - N_SAMPLES % ROWS) * I; k++)
                 batch.x[row * I + k] = 3.0f + (float)k;
         }
-        assert_int_equal(rnn_executor_gradients(executor, &batch.view, &nodes, &n_nodes), RNN_OK);
+        assert_int_equal(rnn_executor_gradients(executor, &batch.view, STEP, &nodes, &n_nodes),
+                         RNN_OK);
         assert_true(golden_worst(nodes[0], expected, f.size) == 0.0);
         assert_true(rnn_executor_results(executor)[short_shard].loss == results[short_shard].loss);
         free(expected);
@@ -423,7 +434,7 @@ static void begin_and_finish_give_the_same_gradient(void **state)
         executor = make_executor(&f, ROWS, 0, N_SHARDS, 1 + (int)(i % 4));
         make_batch(&batch, &f.samples, ROWS, 0, N_SHARDS);
         for (int round = 0; round < 2; round++) {
-            assert_int_equal(rnn_executor_begin(executor, &batch.view), RNN_OK);
+            assert_int_equal(rnn_executor_begin(executor, &batch.view, STEP), RNN_OK);
             for (size_t s = rnn_model_n_stages(f.model); s-- > 0;)
                 assert_int_equal(rnn_executor_finish(executor, s, found), RNN_OK);
             assert_true(golden_worst(found, expected, f.size) <= tolerance);

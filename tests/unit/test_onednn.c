@@ -141,7 +141,8 @@ static void arguments_have_the_documented_sizes(void **state)
 {
     (void)state;
     for (int cell = RNN_CELL_TANH; cell <= RNN_CELL_GRU; cell++) {
-        const rnn_onednn_shape shape = {(rnn_cell)cell, T, N, I, H};
+        const rnn_onednn_shape shape = {
+            .cell = (rnn_cell)cell, .seq_len = T, .rows = N, .n_in = I, .n_hid = H};
         rnn_onednn_pair *pair;
 
         assert_int_equal(rnn_onednn_pair_create(&pair, &shape), RNN_OK);
@@ -158,7 +159,8 @@ static void only_lstm_has_cell_states(void **state)
 
     (void)state;
     for (int cell = RNN_CELL_TANH; cell <= RNN_CELL_GRU; cell++) {
-        const rnn_onednn_shape shape = {(rnn_cell)cell, T, N, I, H};
+        const rnn_onednn_shape shape = {
+            .cell = (rnn_cell)cell, .seq_len = T, .rows = N, .n_in = I, .n_hid = H};
         size_t expected = cell == RNN_CELL_LSTM ? N * H * sizeof(float) : 0;
         rnn_onednn_pair *pair;
 
@@ -176,9 +178,15 @@ static void a_shape_without_units_or_beyond_2_31_is_refused(void **state)
         rnn_status status;
         const char *word;
     } refused[] = {
-        {{RNN_CELL_GRU, T, N, I, 0}, RNN_ERR_INTERNAL, "must not be 0"},
-        {{RNN_CELL_GRU, T, N, I, 40000}, RNN_ERR_UNAVAILABLE, "40000 units"},
-        {{RNN_CELL_GRU, 65536, 65536, I, H}, RNN_ERR_UNAVAILABLE, "65536 steps x 65536 rows"},
+        {{.cell = RNN_CELL_GRU, .seq_len = T, .rows = N, .n_in = I, .n_hid = 0},
+         RNN_ERR_INTERNAL,
+         "must not be 0"},
+        {{.cell = RNN_CELL_GRU, .seq_len = T, .rows = N, .n_in = I, .n_hid = 40000},
+         RNN_ERR_UNAVAILABLE,
+         "40000 units"},
+        {{.cell = RNN_CELL_GRU, .seq_len = 65536, .rows = 65536, .n_in = I, .n_hid = H},
+         RNN_ERR_UNAVAILABLE,
+         "65536 steps x 65536 rows"},
     };
 
     (void)state;

@@ -16,8 +16,6 @@
 #include "framework/optimizer.h"
 #include "golden.h"
 #include "hand_made_batch.h"
-#include "kernels/loss.h"
-#include "kernels/recurrent.h"
 
 /* Float32 rounding grows from step to step; over these 40 it came to 5e-7. */
 static const double loss_tolerance = 1e-5, params_tolerance = 1e-5;
@@ -36,12 +34,13 @@ typedef struct classifier_case {
     const char *name;
     rnn_layer_type layer;
     rnn_optimizer_type optimizer;
-    double lr, clip_norm;
+    double lr, momentum, clip_norm;
 } classifier_case;
 
 static const classifier_case classifiers[] = {
-    {"lstm_adadelta", RNN_LAYER_LSTM, RNN_OPTIMIZER_ADADELTA, 0.1, 0.0},
-    {"gru_adam_clip", RNN_LAYER_GRU, RNN_OPTIMIZER_ADAM, 0.01, 0.5},
+    {"lstm_adadelta", RNN_LAYER_LSTM, RNN_OPTIMIZER_ADADELTA, 0.1, 0.0, 0.0},
+    {"gru_adam_clip", RNN_LAYER_GRU, RNN_OPTIMIZER_ADAM, 0.01, 0.0, 0.5},
+    {"rnn_bi_sgd", RNN_LAYER_RNN, RNN_OPTIMIZER_SGD, 0.05, 0.9, 0.0},
 };
 
 /* One run in progress. */
@@ -77,14 +76,8 @@ static void read_params(const run *r, const char *folder, float *params)
 static void start(run *r, hid_t file, const classifier_case *c, size_t n_shards, int n_threads)
 {
     hid_t group = open_group(file, c->name);
-    const rnn_layer_cfg layers[] = {{.type = c->layer,
-                                     .hidden_size = (int64_t)golden_size(group, "hidden_size"),
-                                     .num_layers = (int64_t)golden_size(group, "num_layers"),
-                                     .bias = true},
-                                    {.type = RNN_LAYER_SELECT},
-                                    {.type = RNN_LAYER_LINEAR,
-                                     .out_features = (int64_t)golden_size(group, "classes"),
-                                     .bias = true}};
+    rnn_layer_cfg layers[] = {rnn_layer_defaults(c->layer), rnn_layer_defaults(RNN_LAYER_SELECT),
+                              rnn_layer_defaults(RNN_LAYER_LINEAR)};
     rnn_optimizer_cfg optimizer = rnn_optimizer_defaults(c->optimizer);
 
     *r = (run){.group = group,
@@ -92,6 +85,10 @@ static void start(run *r, hid_t file, const classifier_case *c, size_t n_shards,
                .N = golden_size(group, "N"),
                .I = golden_size(group, "input_size"),
                .n_shards = n_shards};
+    layers[0].hidden_size = (int64_t)golden_size(group, "hidden_size");
+    layers[0].num_layers = (int64_t)golden_size(group, "num_layers");
+    layers[0].bidirectional = golden_size(group, "bidirectional") != 0;
+    layers[2].out_features = (int64_t)golden_size(group, "classes");
     assert_int_equal(
         rnn_model_create(&r->model, layers, 3, (rnn_shape){.seq_len = r->T, .n_features = r->I}),
         RNN_OK);
@@ -101,12 +98,17 @@ static void start(run *r, hid_t file, const classifier_case *c, size_t n_shards,
     r->losses = golden_read(group, "loss", H5T_NATIVE_DOUBLE, &r->n_steps);
     read_params(r, "start", r->params);
     optimizer.lr = c->lr;
+    optimizer.momentum = c->momentum;
     optimizer.clip_norm = c->clip_norm;
     assert_int_equal(rnn_optimizer_create(&r->optimizer, &optimizer, rnn_model_size(r->model)),
                      RNN_OK);
     assert_int_equal(
         rnn_executor_create(&r->executor,
-                            &(rnn_executor_cfg){r->model, r->N / n_shards, 0, n_shards, n_threads}),
+                            &(rnn_executor_cfg){.model = r->model,
+                                                .objective = {.cross_entropy = {-100, 0.0}},
+                                                .rows = r->N / n_shards,
+                                                .n_shards = n_shards,
+                                                .n_threads = n_threads}),
         RNN_OK);
     rnn_executor_load(r->executor, r->params);
 }
@@ -133,7 +135,8 @@ static double take_step(run *r, size_t step, double lr)
     double loss = 0.0;
 
     make_batch(&batch, &s, r->N / r->n_shards, 0, r->n_shards);
-    assert_int_equal(rnn_executor_gradients(r->executor, &batch.view, &nodes, &n_nodes), RNN_OK);
+    assert_int_equal(rnn_executor_gradients(r->executor, &batch.view, step, &nodes, &n_nodes),
+                     RNN_OK);
     assert_int_equal(n_nodes, 1);
     for (size_t i = 0; i < r->n_shards; i++)
         loss += rnn_executor_results(r->executor)[i].loss;
@@ -183,110 +186,123 @@ static void classifiers_learn_as_in_torch_however_the_batch_is_cut(void **state)
     H5Fclose(file);
 }
 
-/* -- hello -> ohlol: RNN(4, 4) whose states are the scores, on the kernels directly ---------- */
+/* -- hello -> ohlol, as the recipes have it -------------------------------------------------- */
 
-enum { H = 4, STEPS = 5, N_WEIGHTS = H * H, SIZE = 2 * N_WEIGHTS + 2 * H };
+enum { STEPS = 5 };
 
 typedef struct hello_case {
-    const char *name, *names[4]; /* of the parameters */
+    const char *name, *modules[3]; /* torch's names of the layers */
+    rnn_layer_cfg layers[3];
+    size_t n_layers;
     double lr;
-    float grad_scale; /* 1 / STEPS where torch took the mean */
+    bool is_sum; /* of the steps' losses, else their mean */
 } hello_case;
+
+#define DEFAULTS .num_layers = 1, .bias = true, .padding_idx = -1
 
 static const hello_case hellos[] = {
     {"hello_rnn",
-     {"rnn.weight_ih_l0", "rnn.weight_hh_l0", "rnn.bias_ih_l0", "rnn.bias_hh_l0"},
+     {NULL, "rnn"},
+     {{.type = RNN_LAYER_ONEHOT}, {.type = RNN_LAYER_RNN, .hidden_size = 4, DEFAULTS}},
+     2,
      0.05,
-     1.0f / STEPS},
+     false},
     {"hello_rnncell",
-     {"cell.weight_ih", "cell.weight_hh", "cell.bias_ih", "cell.bias_hh"},
+     {NULL, "cell"},
+     {{.type = RNN_LAYER_ONEHOT}, {.type = RNN_LAYER_RNNCELL, .hidden_size = 4, DEFAULTS}},
+     2,
      0.1,
-     1.0f},
+     true},
+    {"hello_embedding",
+     {"embedding", "rnn", "linear"},
+     {{.type = RNN_LAYER_EMBEDDING, .embedding_dim = 10, .padding_idx = -1},
+      {.type = RNN_LAYER_RNN, .hidden_size = 8, .bias = true, .num_layers = 2},
+      {.type = RNN_LAYER_LINEAR, .out_features = 4, .bias = true}},
+     3,
+     0.05,
+     false},
 };
 
-/* Where weight_ih, weight_hh, bias_ih and bias_hh lie in an array of all parameters. */
-static const size_t places[] = {0, N_WEIGHTS, 2 * N_WEIGHTS, 2 * N_WEIGHTS + H, SIZE};
-
-static void read_hello(hid_t group, const hello_case *c, const char *folder, float params[SIZE])
+static void read_hello(hid_t group, const hello_case *c, const rnn_model *model, const char *folder,
+                       float *params)
 {
-    for (int i = 0; i < 4; i++) {
-        char path[64];
+    for (size_t i = 0; i < rnn_model_n_params(model); i++) {
+        const rnn_param *p = rnn_model_param(model, i);
+        char path[96];
         size_t count;
         float *values;
 
-        snprintf(path, sizeof path, "%s/%s", folder, c->names[i]);
+        snprintf(path, sizeof path, "%s/%s.%s", folder, c->modules[p->group[0] - '0'], p->name);
         values = golden_read(group, path, H5T_NATIVE_FLOAT, &count);
-        assert_int_equal(count, places[i + 1] - places[i]);
-        memcpy(params + places[i], values, count * sizeof(float));
+        assert_int_equal(count, p->count);
+        memcpy(params + p->offset, values, count * sizeof(float));
         free(values);
     }
 }
 
-/* Loss and gradients, both summed over the steps. */
-static double hello_gradients(rnn_recurrent *layer, rnn_recurrent_task *task, const float *params,
-                              const float *x, const int32_t *label, float grads[SIZE])
-{
-    float scores[STEPS * H], dscores[STEPS * H];
-    float *packed = calloc(rnn_recurrent_grad_size(layer), sizeof(float));
-    const rnn_cross_entropy_args plain = {.ignore_index = -100};
-    rnn_loss_sums sums;
-
-    rnn_recurrent_pack(layer,
-                       &(rnn_recurrent_params){params + places[0], params + places[1],
-                                               params + places[2], params + places[3]},
-                       0, 1);
-    assert_int_equal(rnn_recurrent_forward(task, x, NULL, NULL, scores), RNN_OK);
-    sums = rnn_loss_cross_entropy(&plain, STEPS, H, scores, label, dscores, NULL);
-    assert_int_equal(rnn_recurrent_backward(task, dscores, NULL, NULL, NULL, packed), RNN_OK);
-    rnn_recurrent_unpack(layer, packed,
-                         &(rnn_recurrent_grads){grads + places[0], grads + places[1],
-                                                grads + places[2], grads + places[3]},
-                         0, 1);
-    free(packed);
-    return sums.loss;
-}
-
 static void check_hello(hid_t file, const hello_case *c)
 {
-    const rnn_recurrent_cfg cfg = {RNN_CELL_TANH, STEPS, 1, H, H};
+    const rnn_objective objective = {.cross_entropy = {-100, 0.0}, .is_sum = c->is_sum};
     rnn_optimizer_cfg adam = rnn_optimizer_defaults(RNN_OPTIMIZER_ADAM);
     hid_t group = open_group(file, c->name);
-    size_t n_losses;
+    size_t n_losses, size, n_nodes;
     double *losses = golden_read(group, "loss", H5T_NATIVE_DOUBLE, &n_losses);
-    int32_t *letters = golden_read(group, "x", H5T_NATIVE_INT32, NULL);
-    int32_t *label = golden_read(group, "y", H5T_NATIVE_INT32, NULL);
-    float x[STEPS * H] = {0.0f}, params[SIZE], end[SIZE], grads[SIZE];
+    int32_t *token = golden_read(group, "x", H5T_NATIVE_INT32, NULL);
+    int32_t *label = golden_read(group, "y", H5T_NATIVE_INT32, NULL), length = STEPS;
+    rnn_batch_shard shard = {
+        .n_valid = 1, .seq_len = STEPS, .token = token, .length = &length, .label = label};
+    const rnn_batch batch = {.n_samples = 1, .n_shards = 1, .rows = 1, .shard = &shard};
+    float *params, *end, *const *nodes;
     double worst_loss = 0.0, worst_params;
-    rnn_recurrent *layer;
-    rnn_recurrent_task *task;
+    rnn_model *model;
+    rnn_executor *executor;
     rnn_optimizer *optimizer;
 
-    for (int t = 0; t < STEPS; t++)
-        x[t * H + letters[t]] = 1.0f;
-    read_hello(group, c, "start", params);
-    read_hello(group, c, "end", end);
+    assert_int_equal(
+        rnn_model_create(&model, c->layers, c->n_layers,
+                         (rnn_shape){.seq_len = STEPS, .n_features = 1, .n_tokens = 4}),
+        RNN_OK);
+    size = rnn_model_size(model);
+    params = calloc(size, sizeof *params);
+    end = calloc(size, sizeof *end);
+    read_hello(group, c, model, "start", params);
+    read_hello(group, c, model, "end", end);
     adam.lr = c->lr;
-    assert_int_equal(rnn_recurrent_create(&layer, &cfg), RNN_OK);
-    assert_int_equal(rnn_recurrent_task_create(&task, layer), RNN_OK);
-    assert_int_equal(rnn_optimizer_create(&optimizer, &adam, SIZE), RNN_OK);
+    assert_int_equal(rnn_executor_create(&executor, &(rnn_executor_cfg){.model = model,
+                                                                        .objective = objective,
+                                                                        .rows = 1,
+                                                                        .n_shards = 1,
+                                                                        .n_threads = 1}),
+                     RNN_OK);
+    assert_int_equal(rnn_optimizer_create(&optimizer, &adam, size), RNN_OK);
     for (size_t i = 0; i < n_losses; i++) {
-        double sum = hello_gradients(layer, task, params, x, label, grads);
+        rnn_loss_sums sums;
 
-        worst_loss = fmax(worst_loss, fabs(sum * (double)c->grad_scale - losses[i]));
-        assert_int_equal(rnn_optimizer_step(optimizer, params, grads, c->grad_scale, c->lr, NULL),
-                         RNN_OK);
+        rnn_executor_load(executor, params);
+        assert_int_equal(rnn_executor_gradients(executor, &batch, i, &nodes, &n_nodes), RNN_OK);
+        sums = rnn_executor_results(executor)[0];
+        worst_loss = fmax(
+            worst_loss,
+            fabs(rnn_objective_mean(&objective, sums.loss, (double)sums.n_targets, 1) - losses[i]));
+        assert_int_equal(
+            rnn_optimizer_step(optimizer, params, nodes[0],
+                               rnn_objective_gradient_scale(&objective, (double)sums.n_targets),
+                               c->lr, NULL),
+            RNN_OK);
     }
-    worst_params = golden_worst(params, end, SIZE);
+    worst_params = golden_worst(params, end, size);
     print_message("  %s, %zu steps: loss %.2e, parameters %.2e\n", c->name, n_losses, worst_loss,
                   worst_params);
     assert_true(losses[n_losses - 1] < 0.9 * losses[0]);
     assert_true(worst_loss <= loss_tolerance);
     assert_true(worst_params <= params_tolerance);
     rnn_optimizer_destroy(&optimizer);
-    rnn_recurrent_task_destroy(&task);
-    rnn_recurrent_destroy(&layer);
+    rnn_executor_destroy(&executor);
+    rnn_model_destroy(&model);
+    free(params);
+    free(end);
     free(losses);
-    free(letters);
+    free(token);
     free(label);
     H5Gclose(group);
 }

@@ -1,0 +1,388 @@
+/*
+ * Whole models of every kind of layer, over sequences of different lengths: a slice of several
+ * sequences must give what each of them gives alone, and gradients must be slopes.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "framework/executor.h"
+#include "golden.h"
+#include "kernels/random.h"
+
+enum { T = 7, ROWS = 4, N_SAMPLES = 3, I = 3, TOKENS = 5, MAX_LAYERS = 6, SEED = 3, STEP = 11 };
+
+static const int32_t lengths[ROWS] = {T, 2, 5, 0}; /* the last row has no sample */
+
+#define LAYER(t) .type = (t), .bias = true, .eps = 1e-5
+#define LINEAR(n)                                                                                  \
+    {                                                                                              \
+        LAYER(RNN_LAYER_LINEAR), .out_features = (n)                                               \
+    }
+#define SELECT(which)                                                                              \
+    {                                                                                              \
+        LAYER(RNN_LAYER_SELECT), .step = (which)                                                   \
+    }
+
+typedef struct named_model {
+    const char *name;
+    rnn_layer_cfg layers[MAX_LAYERS];
+    size_t n_layers;
+    bool has_tokens;
+    rnn_objective objective;
+} named_model;
+
+#define CROSS_ENTROPY .type = RNN_LOSS_CROSS_ENTROPY, .cross_entropy = {.ignore_index = -100}
+
+static const named_model models[] = {
+    {"bidirectional lstm of two layers, last",
+     {{LAYER(RNN_LAYER_LSTM), .hidden_size = 5, .num_layers = 2, .bidirectional = true},
+      SELECT(RNN_SELECT_LAST),
+      LINEAR(4)},
+     3,
+     false,
+     {CROSS_ENTROPY}},
+    {"projected lstm, a label for every step",
+     {{LAYER(RNN_LAYER_LSTM), .hidden_size = 5, .num_layers = 1, .proj_size = 4,
+       .bidirectional = true},
+      LINEAR(4)},
+     2,
+     false,
+     {CROSS_ENTROPY, .targets_per_step = true}},
+    {"embedding, gru, layernorm, first",
+     {{LAYER(RNN_LAYER_EMBEDDING), .num_embeddings = TOKENS, .embedding_dim = 4, .padding_idx = 2},
+      {LAYER(RNN_LAYER_GRU), .hidden_size = 6, .num_layers = 1},
+      {LAYER(RNN_LAYER_LAYERNORM), .elementwise_affine = true},
+      SELECT(RNN_SELECT_FIRST),
+      LINEAR(4)},
+     5,
+     true,
+     {CROSS_ENTROPY}},
+    {"onehot, rnn with constant initial states, sigmoid, mean",
+     {{LAYER(RNN_LAYER_ONEHOT), .num_classes = TOKENS},
+      {LAYER(RNN_LAYER_RNN), .hidden_size = 6, .num_layers = 1, .h0 = 0.5},
+      {LAYER(RNN_LAYER_ACTIVATION), .function = RNN_ACTIVATION_SIGMOID},
+      SELECT(RNN_SELECT_MEAN),
+      {LAYER(RNN_LAYER_ACTIVATION), .function = RNN_ACTIVATION_TANH},
+      LINEAR(4)},
+     6,
+     true,
+     {CROSS_ENTROPY}},
+    {"linear, lstm with constant states, max, values",
+     {LINEAR(4),
+      {LAYER(RNN_LAYER_LSTM), .hidden_size = 6, .num_layers = 1, .h0 = 0.3, .c0 = -0.4},
+      SELECT(RNN_SELECT_MAX),
+      {LAYER(RNN_LAYER_LAYERNORM), .elementwise_affine = true},
+      LINEAR(2)},
+     5,
+     false,
+     {.type = RNN_LOSS_MSE}},
+    {"gru cell, no head, the last step's label",
+     {{LAYER(RNN_LAYER_GRUCELL), .hidden_size = 4, .num_layers = 1}},
+     1,
+     false,
+     {CROSS_ENTROPY, .last_only = true, .targets_per_step = true}},
+    {"relu rnn of two layers, values for every step",
+     {{LAYER(RNN_LAYER_RNN), .hidden_size = 5, .num_layers = 2,
+       .nonlinearity = RNN_NONLINEARITY_RELU},
+      LINEAR(2)},
+     2,
+     false,
+     {.type = RNN_LOSS_SMOOTH_L1, .beta = 1.0, .targets_per_step = true}},
+};
+
+enum { N_MODELS = sizeof models / sizeof *models };
+
+/* Every array that any of the models needs, for sequences as columns [T][ROWS]. */
+typedef struct data {
+    float x[T * ROWS * I], target[T * ROWS * 2];
+    int32_t token[T * ROWS], step_label[T * ROWS], label[ROWS];
+} data;
+
+static void make_data(data *d)
+{
+    rnn_random_uniform(d->x, T * ROWS * I, -1.5f, 1.5f, SEED, RNN_RANDOM_SPLIT, 0, 0);
+    rnn_random_uniform(d->target, T * ROWS * 2, -1.0f, 1.0f, SEED, RNN_RANDOM_SPLIT, 1, 0);
+    for (size_t i = 0; i < T * ROWS; i++) {
+        bool is_valid = (int32_t)(i / ROWS) < lengths[i % ROWS];
+
+        d->token[i] = (int32_t)rnn_random_below(TOKENS, SEED, RNN_RANDOM_SPLIT, 2, i);
+        d->step_label[i] = (int32_t)rnn_random_below(4, SEED, RNN_RANDOM_SPLIT, 3, i);
+        d->label[i % ROWS] = lengths[i % ROWS] > 0 ? (int32_t)(i % ROWS) : -1;
+        if (is_valid)
+            continue;
+        d->token[i] = d->step_label[i] = -1;
+        memset(d->x + i * I, 0, I * sizeof(float));
+        memset(d->target + i * 2, 0, 2 * sizeof(float));
+    }
+}
+
+/* Column `row` of [T][ROWS][width] as [length][1][width]. */
+static void take_column(void *into, const void *from, size_t row, size_t length, size_t bytes)
+{
+    for (size_t t = 0; t < length; t++)
+        memcpy((char *)into + t * bytes, (const char *)from + (t * ROWS + row) * bytes, bytes);
+}
+
+static rnn_batch_shard shard_of(const named_model *named, const data *d, const int32_t *length,
+                                size_t seq_len, bool is_ragged, size_t n_valid)
+{
+    bool per_step = named->objective.targets_per_step;
+    bool is_label = named->objective.type == RNN_LOSS_CROSS_ENTROPY;
+
+    return (rnn_batch_shard){.n_valid = n_valid,
+                             .seq_len = seq_len,
+                             .x = named->has_tokens ? NULL : d->x,
+                             .token = named->has_tokens ? d->token : NULL,
+                             .length = length,
+                             .is_ragged = is_ragged,
+                             .label = !is_label  ? NULL
+                                      : per_step ? d->step_label
+                                                 : d->label,
+                             .target = is_label ? NULL : d->target};
+}
+
+static rnn_model *make_model(const named_model *named, float **params)
+{
+    const rnn_shape input = named->has_tokens
+                                ? (rnn_shape){.seq_len = T, .n_features = 1, .n_tokens = TOKENS}
+                                : (rnn_shape){.seq_len = T, .n_features = I};
+    rnn_model *model;
+
+    if (rnn_model_create(&model, named->layers, named->n_layers, input) != RNN_OK)
+        fail_msg("%s: %s", named->name, rnn_error_message());
+    *params = calloc(rnn_model_size(model), sizeof(float));
+    assert_int_equal(rnn_model_init(model, SEED, *params), RNN_OK);
+    return model;
+}
+
+/* Loss and gradient of one batch of one shard. */
+static double compute(const named_model *named, const rnn_model *model, const float *params,
+                      size_t rows, const rnn_batch_shard *shards, size_t n_shards, float *gradient)
+{
+    const rnn_executor_cfg cfg = {.model = model,
+                                  .objective = named->objective,
+                                  .seed = SEED,
+                                  .rows = rows,
+                                  .n_shards = n_shards,
+                                  .n_threads = 1};
+    const rnn_batch batch = {.n_shards = n_shards, .rows = rows, .shard = shards};
+    rnn_executor *executor;
+    float *const *nodes;
+    size_t n_nodes;
+    double loss = 0.0;
+
+    assert_int_equal(rnn_executor_create(&executor, &cfg), RNN_OK);
+    rnn_executor_load(executor, params);
+    if (rnn_executor_gradients(executor, &batch, STEP, &nodes, &n_nodes) != RNN_OK)
+        fail_msg("%s: %s", named->name, rnn_error_message());
+    assert_int_equal(n_nodes, 1);
+    memcpy(gradient, nodes[0], rnn_model_size(model) * sizeof(float));
+    for (size_t i = 0; i < n_shards; i++)
+        loss += rnn_executor_results(executor)[i].loss;
+    rnn_executor_destroy(&executor);
+    return loss;
+}
+
+static double compute_together(const named_model *named, const rnn_model *model,
+                               const float *params, const data *d, float *gradient)
+{
+    const rnn_batch_shard shard = shard_of(named, d, lengths, T, true, N_SAMPLES);
+
+    return compute(named, model, params, ROWS, &shard, 1, gradient);
+}
+
+static double compute_alone(const named_model *named, const rnn_model *model, const float *params,
+                            const data *d, size_t row, float *gradient)
+{
+    size_t length = (size_t)lengths[row];
+    data own;
+    rnn_batch_shard shard;
+
+    take_column(own.x, d->x, row, length, I * sizeof(float));
+    take_column(own.token, d->token, row, length, sizeof(int32_t));
+    take_column(own.step_label, d->step_label, row, length, sizeof(int32_t));
+    take_column(own.target, d->target, row, length, 2 * sizeof(float));
+    own.label[0] = d->label[row];
+    if (!named->objective.targets_per_step) /* one target for each sequence, in order of rows */
+        memcpy(own.target, d->target + row * 2, 2 * sizeof(float));
+    shard = shard_of(named, &own, &lengths[row], length, false, 1);
+    return compute(named, model, params, 1, &shard, 1, gradient);
+}
+
+static void sequences_of_different_lengths_give_what_each_gives_alone(void **state)
+{
+    data d;
+
+    (void)state;
+    make_data(&d);
+    for (size_t i = 0; i < N_MODELS; i++) {
+        float *params, *together, *alone, *sum;
+        rnn_model *model = make_model(&models[i], &params);
+        size_t size = rnn_model_size(model);
+        double loss, sum_loss = 0.0, worst;
+
+        together = calloc(size, sizeof(float));
+        alone = calloc(size, sizeof(float));
+        sum = calloc(size, sizeof(float));
+        loss = compute_together(&models[i], model, params, &d, together);
+        for (size_t row = 0; row < N_SAMPLES; row++) {
+            sum_loss += compute_alone(&models[i], model, params, &d, row, alone);
+            for (size_t k = 0; k < size; k++)
+                sum[k] += alone[k];
+        }
+        worst = golden_worst(together, sum, size);
+        print_message("  %s: loss %.6f, %.1e and gradient %.1e from the sequences alone\n",
+                      models[i].name, loss, fabs(loss - sum_loss), worst);
+        assert_true(loss > 0.1);
+        assert_true(fabs(loss - sum_loss) <= 2e-6 * loss);
+        assert_true(worst <= 5e-6);
+        free(together);
+        free(alone);
+        free(sum);
+        free(params);
+        rnn_model_destroy(&model);
+    }
+}
+
+/* Central differences of a float32 loss: a step of 2e-3 leaves some 1e-4 of error. */
+static void gradients_are_slopes(void **state)
+{
+    const float h = 2e-3f;
+    data d;
+
+    (void)state;
+    make_data(&d);
+    for (size_t i = 0; i < N_MODELS; i++) {
+        float *params, *gradient, *unused;
+        rnn_model *model = make_model(&models[i], &params);
+        size_t size = rnn_model_size(model), n_far = 0;
+
+        gradient = calloc(size, sizeof(float));
+        unused = calloc(size, sizeof(float));
+        compute_together(&models[i], model, params, &d, gradient);
+        for (size_t k = 0; k < size; k++) {
+            float before = params[k];
+            double up, down, slope;
+
+            params[k] = before + h;
+            up = compute_together(&models[i], model, params, &d, unused);
+            params[k] = before - h;
+            down = compute_together(&models[i], model, params, &d, unused);
+            params[k] = before;
+            slope = (up - down) / (2.0 * (double)h);
+            n_far += fabs(slope - (double)gradient[k]) > 2e-3 * fmax(1.0, fabs(slope));
+        }
+        /* relu and max have kinks that a step may cross; a padding row has a slope but no gradient
+         */
+        print_message("  %s: %zu of %zu parameters differ\n", models[i].name, n_far, size);
+        assert_true(n_far <= size / 20);
+        free(gradient);
+        free(unused);
+        free(params);
+        rnn_model_destroy(&model);
+    }
+}
+
+/* -- Dropout --------------------------------------------------------------------------------- */
+
+static const named_model dropping = {
+    "dropout between layers and after them",
+    {{LAYER(RNN_LAYER_LSTM), .hidden_size = 8, .num_layers = 3, .dropout = 0.4},
+     {LAYER(RNN_LAYER_DROPOUT), .p = 0.3},
+     SELECT(RNN_SELECT_MEAN),
+     LINEAR(4)},
+    4,
+    false,
+    {CROSS_ENTROPY}};
+
+static void what_dropout_drops_does_not_depend_on_the_cut_of_the_batch(void **state)
+{
+    static const int32_t full[ROWS] = {T, T, T, T};
+    float *params, *whole, *halves;
+    rnn_model *model = make_model(&dropping, &params);
+    size_t size = rnn_model_size(model);
+    data d, half[2];
+    rnn_batch_shard shards[2];
+    double loss;
+
+    (void)state;
+    make_data(&d);
+    whole = calloc(size, sizeof(float));
+    halves = calloc(size, sizeof(float));
+    d.label[ROWS - 1] = 1;
+    shards[0] = shard_of(&dropping, &d, full, T, false, ROWS);
+    loss = compute(&dropping, model, params, ROWS, shards, 1, whole);
+    for (size_t s = 0; s < 2; s++) {
+        for (size_t t = 0; t < T; t++)
+            memcpy(half[s].x + t * 2 * I, d.x + (t * ROWS + 2 * s) * I, 2 * I * sizeof(float));
+        memcpy(half[s].label, d.label + 2 * s, 2 * sizeof(int32_t));
+        shards[s] = shard_of(&dropping, &half[s], full, T, false, 2);
+    }
+    assert_true(fabs(compute(&dropping, model, params, 2, shards, 2, halves) - loss) < 1e-5);
+    assert_true(golden_worst(whole, halves, size) < 1e-5);
+    free(whole);
+    free(halves);
+    free(params);
+    rnn_model_destroy(&model);
+}
+
+static void dropout_drops_in_training_only_and_anew_in_every_step(void **state)
+{
+    static const int32_t full[ROWS] = {T, T, T, T};
+    float *params, *const *nodes;
+    rnn_model *model = make_model(&dropping, &params);
+    const rnn_executor_cfg cfg = {.model = model,
+                                  .objective = dropping.objective,
+                                  .seed = SEED,
+                                  .rows = ROWS,
+                                  .n_shards = 1,
+                                  .n_threads = 1};
+    rnn_executor *executor;
+    rnn_batch_shard shard;
+    rnn_batch batch = {.n_shards = 1, .rows = ROWS, .shard = &shard};
+    double evaluated[2], trained[3];
+    size_t n_nodes;
+    data d;
+
+    (void)state;
+    make_data(&d);
+    d.label[ROWS - 1] = 1;
+    shard = shard_of(&dropping, &d, full, T, false, ROWS);
+    assert_int_equal(rnn_executor_create(&executor, &cfg), RNN_OK);
+    rnn_executor_load(executor, params);
+    for (int i = 0; i < 3; i++) { /* steps 0, 1, 0 */
+        assert_int_equal(
+            rnn_executor_gradients(executor, &batch, (uint64_t)(i % 2), &nodes, &n_nodes), RNN_OK);
+        trained[i] = rnn_executor_results(executor)[0].loss;
+        if (i == 2)
+            break;
+        assert_int_equal(rnn_executor_evaluate(executor, &batch), RNN_OK);
+        evaluated[i] = rnn_executor_results(executor)[0].loss;
+    }
+    assert_true(evaluated[0] == evaluated[1]);
+    assert_true(trained[0] == trained[2]);
+    assert_true(fabs(trained[0] - trained[1]) > 1e-4);
+    assert_true(fabs(trained[0] - evaluated[0]) > 1e-4);
+    rnn_executor_destroy(&executor);
+    free(params);
+    rnn_model_destroy(&model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sequences_of_different_lengths_give_what_each_gives_alone),
+        cmocka_unit_test(gradients_are_slopes),
+        cmocka_unit_test(what_dropout_drops_does_not_depend_on_the_cut_of_the_batch),
+        cmocka_unit_test(dropout_drops_in_training_only_and_anew_in_every_step),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
