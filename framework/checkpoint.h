@@ -83,6 +83,10 @@ rnn_status rnn_checkpoint_mark_best(const char *folder, uint64_t step);
  */
 rnn_status rnn_checkpoint_prune(const char *folder, size_t keep);
 
+/* Whether `path` is an HDF5 file, which only looks at how it begins. RNN_ERR_NOINPUT, RNN_ERR_IO.
+ */
+rnn_status rnn_checkpoint_recognize(const char *path, bool *is_hdf5);
+
 /*
  * Opens `path` and returns the configuration text it was written with (rnn_free memory): whole
  * file, digest, format and version are checked, the tensors are not. RNN_ERR_NOINPUT if it does not

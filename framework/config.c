@@ -30,7 +30,8 @@ typedef struct loader {
     rnn_config *config;
     source *sources; /* the file, then the overrides */
     size_t n_sources;
-    origin *given; /* [rnn_config_n_keys][RNN_CONFIG_MAX_LAYERS] */
+    origin *given;    /* [rnn_config_n_keys][RNN_CONFIG_MAX_LAYERS] */
+    bool only_layers; /* nothing else is required */
 } loader;
 
 static origin *given(const loader *l, const rnn_config_key *key, size_t layer)
@@ -365,7 +366,8 @@ static rnn_status complete_key(loader *l, const rnn_config_key *key, size_t laye
     if (is_given)
         return RNN_OK;
     if (rnn_config_key_is_required(key))
-        return fail_missing(l, key, layer);
+        return l->only_layers && !rnn_config_key_is_layer(key) ? RNN_OK
+                                                               : fail_missing(l, key, layer);
     return rnn_config_key_assign_default(key, l->config, layer);
 }
 
@@ -445,11 +447,11 @@ static rnn_status check(const loader *l)
 
 /* -- Loading ----------------------------------------------------------------------------------- */
 
-rnn_status rnn_config_parse(rnn_config *out, const char *text, size_t length, const char *name,
-                            const char *const *overrides, size_t n_overrides)
+static rnn_status parse(rnn_config *out, const char *text, size_t length, const char *name,
+                        const char *const *overrides, size_t n_overrides, bool only_layers)
 {
     rnn_status st;
-    loader l = {.config = out};
+    loader l = {.config = out, .only_layers = only_layers};
 
     *out = (rnn_config){.n_layers = 0};
     RNN_TRY_GOTO(st, open_sources(&l, text, length, name, overrides, n_overrides), done);
@@ -464,8 +466,14 @@ done:
     return st;
 }
 
-rnn_status rnn_config_load(rnn_config *out, const char *path, const char *const *overrides,
-                           size_t n_overrides)
+rnn_status rnn_config_parse(rnn_config *out, const char *text, size_t length, const char *name,
+                            const char *const *overrides, size_t n_overrides)
+{
+    return parse(out, text, length, name, overrides, n_overrides, false);
+}
+
+static rnn_status load(rnn_config *out, const char *path, const char *const *overrides,
+                       size_t n_overrides, bool only_layers)
 {
     void *text;
     size_t length;
@@ -473,9 +481,21 @@ rnn_status rnn_config_load(rnn_config *out, const char *path, const char *const 
 
     *out = (rnn_config){.n_layers = 0};
     RNN_TRY(rnn_file_read(path, RNN_TOML_MAX_BYTES, &text, &length));
-    st = rnn_config_parse(out, text, length, path, overrides, n_overrides);
+    st = parse(out, text, length, path, overrides, n_overrides, only_layers);
     rnn_free(text);
     return st;
+}
+
+rnn_status rnn_config_load(rnn_config *out, const char *path, const char *const *overrides,
+                           size_t n_overrides)
+{
+    return load(out, path, overrides, n_overrides, false);
+}
+
+rnn_status rnn_config_load_layers(rnn_config *out, const char *path, const char *const *overrides,
+                                  size_t n_overrides)
+{
+    return load(out, path, overrides, n_overrides, true);
 }
 
 void rnn_config_free(rnn_config *config)

@@ -120,6 +120,13 @@ typedef enum rnn_reduction { RNN_REDUCTION_REPRODUCIBLE, RNN_REDUCTION_ALLREDUCE
 rnn_status rnn_config_load(rnn_config *out, const char *path, const char *const *overrides,
                            size_t n_overrides);
 
+/*
+ * As rnn_config_load for those who want the layers and nothing else: keys of other tables may be
+ * missing even if they are required, and are zero or empty then.
+ */
+rnn_status rnn_config_load_layers(rnn_config *out, const char *path, const char *const *overrides,
+                                  size_t n_overrides);
+
 /* As rnn_config_load from a text in memory; `source` names it in messages. */
 rnn_status rnn_config_parse(rnn_config *out, const char *text, size_t length, const char *source,
                             const char *const *overrides, size_t n_overrides);

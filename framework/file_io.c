@@ -178,18 +178,25 @@ static rnn_status read_all(int fd, char *bytes, size_t n_bytes, const char *path
     return RNN_OK;
 }
 
+static rnn_status open_to_read(const char *path, int *fd)
+{
+    /* Without O_NONBLOCK, opening a FIFO would wait for a writer. */
+    *fd = (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (*fd < 0)
+        return RNN_FAIL(RNN_ERR_NOINPUT, "cannot open '%s': %s", path, strerror(errno));
+    return RNN_OK;
+}
+
 rnn_status rnn_file_read(const char *path, size_t max_bytes, void **bytes, size_t *n_bytes)
 {
     rnn_status st;
     char *content_read = NULL;
     size_t length = 0;
-    /* Without O_NONBLOCK, opening a FIFO would wait for a writer. */
-    int fd = (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    int fd;
 
     *bytes = NULL;
     *n_bytes = 0;
-    if (fd < 0)
-        return RNN_FAIL(RNN_ERR_NOINPUT, "cannot open '%s': %s", path, strerror(errno));
+    RNN_TRY(open_to_read(path, &fd));
     RNN_TRY_GOTO(st, check_readable(fd, path, max_bytes, &length), done);
     RNN_TRY_GOTO(st, RNN_ALLOC(&content_read, length + 1, path), done);
     RNN_TRY_GOTO(st, read_all(fd, content_read, length, path), done);
@@ -198,6 +205,27 @@ rnn_status rnn_file_read(const char *path, size_t max_bytes, void **bytes, size_
     content_read = NULL;
 done:
     rnn_free(content_read);
+    close(fd);
+    return st;
+}
+
+rnn_status rnn_file_begins_with(const char *path, const void *bytes, size_t n_bytes, bool *begins)
+{
+    rnn_status st;
+    char *start = NULL;
+    size_t length;
+    int fd;
+
+    *begins = false;
+    RNN_TRY(open_to_read(path, &fd));
+    RNN_TRY_GOTO(st, check_readable(fd, path, SIZE_MAX, &length), done);
+    if (length < n_bytes)
+        goto done;
+    RNN_TRY_GOTO(st, RNN_ALLOC(&start, n_bytes, path), done);
+    RNN_TRY_GOTO(st, read_all(fd, start, n_bytes, path), done);
+    *begins = memcmp(start, bytes, n_bytes) == 0;
+done:
+    rnn_free(start);
     close(fd);
     return st;
 }

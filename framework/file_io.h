@@ -7,6 +7,7 @@
 #ifndef RNN_FRAMEWORK_FILE_IO_H
 #define RNN_FRAMEWORK_FILE_IO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "kernels/status.h"
@@ -25,6 +26,9 @@ rnn_status rnn_file_write(const char *path, const void *bytes, size_t n_bytes);
  * file, RNN_ERR_DATA if it is larger, RNN_ERR_IO otherwise. rnn_free memory; NULL on failure.
  */
 rnn_status rnn_file_read(const char *path, size_t max_bytes, void **bytes, size_t *n_bytes);
+
+/* Whether a regular file begins with these bytes. Fails as rnn_file_read does. */
+rnn_status rnn_file_begins_with(const char *path, const void *bytes, size_t n_bytes, bool *begins);
 
 /* Makes `path` a symbolic link to `target` (relative to its folder), replacing it atomically. */
 rnn_status rnn_file_link(const char *path, const char *target);

@@ -10,7 +10,8 @@
 
 enum { IMAGE_INCREMENT = 1 << 16 };
 
-static const char SIGNATURE[] = "\211HDF\r\n\032\n";
+const char rnn_h5_signature[RNN_H5_SIGNATURE_LENGTH] = {'\211', 'H',  'D',    'F',
+                                                        '\r',   '\n', '\032', '\n'};
 
 /* Before any other call: errors are ours to word, and no file may make libhdf5 load code. */
 static void tame_library(void)
@@ -28,9 +29,9 @@ void rnn_h5_release(hid_t id)
 
 bool rnn_h5_has_signature(const void *bytes, size_t n_bytes)
 {
-    size_t length = strlen(SIGNATURE);
+    size_t length = n_bytes < RNN_H5_SIGNATURE_LENGTH ? n_bytes : RNN_H5_SIGNATURE_LENGTH;
 
-    return memcmp(bytes, SIGNATURE, n_bytes < length ? n_bytes : length) == 0;
+    return memcmp(bytes, rnn_h5_signature, length) == 0;
 }
 
 /* -- Writing ----------------------------------------------------------------------------------- */

@@ -17,10 +17,15 @@
 #include "framework/model.h"
 #include "kernels/status.h"
 
-enum { RNN_H5_PATH_LENGTH = 256 /* of an object in a message */ };
+enum {
+    RNN_H5_PATH_LENGTH = 256, /* of an object in a message */
+    RNN_H5_SIGNATURE_LENGTH = 8
+};
 
 /* Releases an object of any type; accepts an invalid one. */
 void rnn_h5_release(hid_t id);
+
+extern const char rnn_h5_signature[RNN_H5_SIGNATURE_LENGTH];
 
 /* Whether bytes begin as an HDF5 file does, or end before that can be told. */
 bool rnn_h5_has_signature(const void *bytes, size_t n_bytes);

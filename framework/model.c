@@ -229,6 +229,35 @@ static rnn_status check_input(const rnn_stage *stage)
     return RNN_OK;
 }
 
+/* Whether a step goes out of the layer with the features it came in with. */
+static bool keeps_features(rnn_layer_type type)
+{
+    return type == RNN_LAYER_DROPOUT || type == RNN_LAYER_ACTIVATION ||
+           type == RNN_LAYER_LAYERNORM || type == RNN_LAYER_SELECT;
+}
+
+static int64_t given_input(const rnn_layer_cfg *cfg)
+{
+    if (rnn_layer_is_recurrent(cfg->type))
+        return cfg->input_size;
+    if (cfg->type == RNN_LAYER_EMBEDDING)
+        return cfg->num_embeddings;
+    return cfg->type == RNN_LAYER_ONEHOT ? cfg->num_classes : cfg->in_features;
+}
+
+bool rnn_layers_input(const rnn_layer_cfg *layers, size_t n_layers, rnn_shape *input)
+{
+    size_t first = 0, size;
+
+    while (first < n_layers && keeps_features(layers[first].type))
+        first++;
+    size = first < n_layers ? (size_t)given_input(&layers[first]) : 0;
+    *input = (rnn_shape){.seq_len = 1, .n_features = size};
+    if (size > 0 && takes_tokens(layers[first].type))
+        *input = (rnn_shape){.seq_len = 1, .n_features = 1, .n_tokens = size};
+    return size > 0;
+}
+
 /* -- Building ---------------------------------------------------------------------------------- */
 
 /* The next stage, with what flows in; its output is the same until said otherwise. */

@@ -77,6 +77,12 @@ typedef struct rnn_stage {
 typedef struct rnn_model rnn_model;
 
 /*
+ * The input that the layers' own arguments ask for (input_size, in_features, num_embeddings,
+ * num_classes), for sequences of one step. False if they leave it open.
+ */
+bool rnn_layers_input(const rnn_layer_cfg *layers, size_t n_layers, rnn_shape *input);
+
+/*
  * Builds the model for inputs of the given shape; infers and checks sizes. RNN_ERR_DATA names the
  * layer, what it needs and what it was given. The layer settings are copied; arguments that a type
  * does not have are torch.nn's defaults in the copy, whatever they were.

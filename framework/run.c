@@ -43,9 +43,8 @@ static rnn_status compare_ranks(rnn_run *run)
 
 /* -- Data ------------------------------------------------------------------------------------ */
 
-static rnn_status open_dataset(rnn_run *run)
+rnn_status rnn_run_open_dataset(rnn_dataset **out, const rnn_config *c)
 {
-    const rnn_config *c = run->config;
     const rnn_dataset_cfg cfg = {
         .format = rnn_config_key_find("dataset.format")->choices[c->dataset.format],
         .name = c->dataset.name,
@@ -66,7 +65,12 @@ static rnn_status open_dataset(rnn_run *run)
         .alphabet = c->dataset.alphabet,
     };
 
-    RNN_TRY(rnn_comm_agree(run->comm, rnn_dataset_open(&run->dataset, &cfg)));
+    return rnn_dataset_open(out, &cfg);
+}
+
+static rnn_status open_dataset(rnn_run *run)
+{
+    RNN_TRY(rnn_comm_agree(run->comm, rnn_run_open_dataset(&run->dataset, run->config)));
     return rnn_comm_compare(run->comm, rnn_dataset_get_info(run->dataset)->digest, "data");
 }
 
@@ -98,16 +102,22 @@ static rnn_status create_loaders(rnn_run *run)
     return RNN_OK;
 }
 
+rnn_shape rnn_run_input(const rnn_dataset *dataset)
+{
+    const rnn_dataset_info *info = rnn_dataset_get_info(dataset);
+
+    return (rnn_shape){
+        .seq_len = info->seq_len, .n_features = info->n_features, .n_tokens = info->n_tokens};
+}
+
 /* -- Model ----------------------------------------------------------------------------------- */
 
 static rnn_status create_model(rnn_run *run)
 {
     const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
     const rnn_config *c = run->config;
-    const rnn_shape input = {
-        .seq_len = info->seq_len, .n_features = info->n_features, .n_tokens = info->n_tokens};
 
-    RNN_TRY(rnn_model_create(&run->model, c->layer, c->n_layers, input));
+    RNN_TRY(rnn_model_create(&run->model, c->layer, c->n_layers, rnn_run_input(run->dataset)));
     run->objective = (rnn_objective){
         .type = (rnn_loss_type)c->loss.type,
         .is_sum = c->loss.reduction == RNN_LOSS_REDUCTION_SUM,

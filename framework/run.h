@@ -40,6 +40,10 @@ typedef struct rnn_run {
     uint64_t total_steps;  /* where the run ends */
 } rnn_run;
 
+/* Not collective: opens the dataset of a configuration; what a model gets from a dataset. */
+rnn_status rnn_run_open_dataset(rnn_dataset **out, const rnn_config *config);
+rnn_shape rnn_run_input(const rnn_dataset *dataset);
+
 /*
  * Collective. Makes the run, with the model at its initial parameters, after comparing program,
  * configuration and data over ranks. On failure every rank returns the same status and message.

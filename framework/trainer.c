@@ -11,6 +11,7 @@
 #include "framework/predictions.h"
 #include "framework/report.h"
 #include "framework/signals.h"
+#include "framework/state_dict.h"
 #include "kernels/digest.h"
 #include "kernels/clock.h"
 #include "kernels/memory.h"
@@ -180,6 +181,17 @@ static rnn_status check_config(const trainer *t, const char *path)
     return st;
 }
 
+static rnn_status set_aside(trainer *t)
+{
+    char *moved_to;
+
+    RNN_TRY(rnn_checkpoint_set_aside(t->run->config->run.output_dir, &moved_to));
+    if (moved_to != NULL)
+        rnn_report_line(t->report, "note", "moved an earlier run's files to %s", moved_to);
+    rnn_free(moved_to);
+    return RNN_OK;
+}
+
 /* Rank 0: finds and reads the checkpoint to resume from; *path is NULL for a fresh start. */
 static rnn_status read_state(trainer *t, char **path)
 {
@@ -187,15 +199,8 @@ static rnn_status read_state(trainer *t, char **path)
     rnn_checkpoint checkpoint = describe_state(t);
 
     *path = NULL;
-    if (strcmp(c->run.resume, "never") == 0) {
-        char *moved_to;
-
-        RNN_TRY(rnn_checkpoint_set_aside(c->run.output_dir, &moved_to));
-        if (moved_to != NULL)
-            rnn_report_line(t->report, "note", "moved an earlier run's files to %s", moved_to);
-        rnn_free(moved_to);
-        return RNN_OK;
-    }
+    if (strcmp(c->run.resume, "never") == 0)
+        return set_aside(t);
     if (strcmp(c->run.resume, "auto") == 0)
         RNN_TRY(rnn_checkpoint_find(c->run.output_dir, path, report_skipped, t));
     else
@@ -452,19 +457,82 @@ static rnn_status train_all(trainer *t)
     return RNN_OK;
 }
 
-rnn_status rnn_train(rnn_run *run)
+static trainer begin(rnn_run *run)
 {
     trainer t = {
         .run = run, .progress = {.best_metric = (double)NAN}, .history = {.n_metrics = N_HISTORY}};
-    rnn_status st;
 
     for (size_t i = 0; i < N_HISTORY; i++)
         t.history.names[i] = history_names[i];
     t.progress.dataset_digest = rnn_dataset_get_info(run->dataset)->digest;
+    return t;
+}
+
+rnn_status rnn_train(rnn_run *run)
+{
+    trainer t = begin(run);
+    rnn_status st;
+
     st = rnn_comm_agree(run->comm, rnn_signals_install());
     if (st == RNN_OK)
         st = train_all(&t);
     rnn_report_destroy(&t.report);
     rnn_free(t.history.values);
+    return st;
+}
+
+/* -- Import ---------------------------------------------------------------------------------- */
+
+/* The next start must take up the import, and must not lose a run by it. */
+static rnn_status check_folder(const rnn_config *c)
+{
+    char *path;
+
+    if (strcmp(c->run.resume, "never") == 0)
+        return RNN_OK;
+    if (strcmp(c->run.resume, "auto") != 0)
+        return RNN_FAIL(RNN_ERR_DATA,
+                        "cannot import: run.resume is \"%s\", so that the run would start from "
+                        "there; expected \"auto\", or \"never\" for this once",
+                        c->run.resume);
+    RNN_TRY(rnn_checkpoint_find(c->run.output_dir, &path, NULL, NULL));
+    if (path == NULL)
+        return RNN_OK;
+    rnn_free(path);
+    return RNN_FAIL(RNN_ERR_DATA,
+                    "cannot import: %s has checkpoints already (another run.output_dir avoids "
+                    "them, run.resume = \"never\" sets them aside)",
+                    c->run.output_dir);
+}
+
+/* Rank 0. */
+static rnn_status write_import(trainer *t, const char *weights, char **path)
+{
+    const rnn_config *c = t->run->config;
+
+    RNN_TRY(check_folder(c));
+    RNN_TRY(rnn_state_dict_read(weights, t->run->model, t->run->params));
+    RNN_TRY(rnn_folder_create(c->run.output_dir));
+    if (strcmp(c->run.resume, "never") == 0)
+        RNN_TRY(set_aside(t));
+    return write_files(t, false, path);
+}
+
+rnn_status rnn_import(rnn_run *run, const char *weights)
+{
+    trainer t = begin(run);
+    char *path = NULL;
+    rnn_status st;
+
+    RNN_TRY(rnn_comm_agree(run->comm, rnn_report_create(&t.report, run)));
+    st = is_first(&t) ? write_import(&t, weights, &path) : RNN_OK;
+    st = rnn_comm_agree(run->comm, st);
+    if (st == RNN_OK) {
+        rnn_report_line(t.report, "import", "%s as %s", weights, path != NULL ? path : "");
+        rnn_report_line(t.report, "digest", "%016" PRIx64,
+                        rnn_digest(run->params, rnn_model_size(run->model) * sizeof *run->params));
+    }
+    rnn_free(path);
+    rnn_report_destroy(&t.report);
     return st;
 }

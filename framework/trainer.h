@@ -15,6 +15,14 @@
  */
 rnn_status rnn_train(rnn_run *run);
 
+/*
+ * Collective. Makes the parameters in `weights` (framework/state_dict.h) those that training `run`
+ * starts from: rank 0 writes them as the checkpoint of step 0. Refuses (RNN_ERR_DATA) if the output
+ * folder has a checkpoint, unless run.resume is "never", which sets that one aside; on failure
+ * nothing has changed there, except for what had to be set aside.
+ */
+rnn_status rnn_import(rnn_run *run, const char *weights);
+
 /* What all ranks know after a step. */
 typedef struct rnn_step_result {
     size_t n_samples;    /* in the global batch */

@@ -1,0 +1,28 @@
+/*
+ * A checkpoint without its run: the model it holds, and its weights as a file for others.
+ */
+#ifndef RNN_FRAMEWORK_EXCHANGE_H
+#define RNN_FRAMEWORK_EXCHANGE_H
+
+#include "framework/checkpoint.h"
+#include "framework/model.h"
+#include "kernels/status.h"
+
+/* A model out of a checkpoint, with its parameters and how far it was trained. */
+typedef struct rnn_stored_model {
+    rnn_model *model; /* for sequences of one step: the checkpoint does not know their length */
+    float *params;    /* [model size] */
+    rnn_progress progress;
+} rnn_stored_model;
+
+/*
+ * Reads a checkpoint as rnn_checkpoint_read does, with the same errors, but without configuration
+ * or data. On failure there is nothing to free; rnn_stored_model_free accepts that.
+ */
+rnn_status rnn_stored_model_read(rnn_stored_model *out, const char *path);
+void rnn_stored_model_free(rnn_stored_model *stored);
+
+/* Writes the parameters in `checkpoint` to `weights`, as rnn_state_dict_write does. */
+rnn_status rnn_export(const char *checkpoint, const char *weights);
+
+#endif
