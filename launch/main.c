@@ -2,13 +2,19 @@
  * rnntrain: reads the command line, starts MPI if there is a launcher, does what was asked, and
  * turns the outcome into one message and an exit status, the same on every rank.
  */
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "dist/comm.h"
 #include "framework/bench.h"
+#include "framework/checkpoint.h"
 #include "framework/config.h"
+#include "framework/exchange.h"
 #include "framework/report.h"
 #include "framework/run.h"
+#include "framework/show.h"
 #include "framework/signals.h"
 #include "framework/trainer.h"
 #include "kernels/memory.h"
@@ -50,6 +56,9 @@ static rnn_status execute(const rnn_options *options, const rnn_config *config, 
     case RNN_COMMAND_BENCH:
         st = rnn_bench(run);
         break;
+    case RNN_COMMAND_IMPORT:
+        st = rnn_import(run, options->weights);
+        break;
     default:
         st = rnn_train(run);
         break;
@@ -72,6 +81,24 @@ static rnn_status start(const rnn_options *options, rnn_status st, rnn_comm *com
     return st;
 }
 
+static rnn_status show(const rnn_options *options)
+{
+    char *path;
+    bool is_checkpoint;
+    rnn_status st;
+
+    RNN_TRY(rnn_options_find_config(options->config, &path));
+    st = rnn_checkpoint_recognize(path, &is_checkpoint);
+    if (st == RNN_OK && is_checkpoint && options->n_overrides > 0)
+        st = RNN_FAIL(RNN_ERR_USAGE, "%s is a checkpoint, where --set can change nothing", path);
+    else if (st == RNN_OK && is_checkpoint)
+        st = rnn_show_checkpoint(path, stdout);
+    else if (st == RNN_OK)
+        st = rnn_show_config(path, options->overrides, options->n_overrides, stdout);
+    rnn_free(path);
+    return st;
+}
+
 static int print_and_leave(rnn_command command)
 {
     if (command == RNN_COMMAND_HELP)
@@ -89,6 +116,20 @@ static void complain(void)
     fprintf(stderr, "rnntrain: %s\n", rnn_error_message());
 }
 
+/* What needs neither other ranks nor their launcher. */
+static int run_alone(const rnn_options *options)
+{
+    rnn_status st = options->command == RNN_COMMAND_SHOW
+                        ? show(options)
+                        : rnn_export(options->config, options->weights);
+
+    if (st == RNN_OK && (fflush(stdout) != 0 || ferror(stdout)))
+        st = RNN_FAIL(RNN_ERR_IO, "cannot write the output: %s", strerror(errno));
+    if (st != RNN_OK)
+        complain();
+    return (int)st;
+}
+
 int main(int argc, char **argv)
 {
     rnn_options options;
@@ -96,7 +137,9 @@ int main(int argc, char **argv)
     rnn_status st = rnn_options_parse(&options, argc, argv), joined;
 
     if (st == RNN_OK && options.command >= RNN_COMMAND_HELP)
-        return print_and_leave(options.command); /* quick: without MPI */
+        return print_and_leave(options.command);
+    if (st == RNN_OK && options.command >= RNN_COMMAND_SHOW)
+        return run_alone(&options); /* quick: without MPI */
     joined = rnn_signals_hold();
     if (joined == RNN_OK)
         joined = rnn_comm_create(&comm);

@@ -1,6 +1,7 @@
 #include "launch/options.h"
 
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,12 +13,19 @@ enum { PATH_SIZE = 4096 };
 static const char help_text[] =
     "usage: rnntrain [OPTION...] CONFIG         train the network CONFIG describes\n"
     "       rnntrain bench [OPTION...] CONFIG   time its step against the bare oneDNN primitives\n"
+    "       rnntrain show [OPTION...] CONFIG    print parameters and shapes of its model\n"
+    "       rnntrain show CHECKPOINT            the same of the model in a checkpoint\n"
+    "       rnntrain export CHECKPOINT -o FILE  write its weights as a state_dict in HDF5\n"
+    "       rnntrain import --from FILE CONFIG  begin the run of CONFIG with such weights\n"
     "\n"
     "CONFIG is a TOML file, or the name of an installed recipe such as mnist.toml.\n"
     "Run it under mpirun for several ranks: mpirun -n 4 rnntrain mnist.toml\n"
     "\n"
     "  --set KEY=VALUE   override a key of the configuration, e.g. --set optimizer.lr=0.01;\n"
     "                    may be repeated; layers by number: layer.0.hidden_size=64\n"
+    "  --from FILE       import: the weights, as h5py writes a PyTorch state_dict; matched to the\n"
+    "                    layers by names and shapes. The next rnntrain CONFIG trains on from them\n"
+    "  -o, --output FILE export: the file to write; h5py reads it\n"
     "  --check           check configuration, data and model, print what would run, and exit\n"
     "  --help            this text\n"
     "  --help-config     every key of the configuration with bounds and default\n"
@@ -41,21 +49,74 @@ static rnn_status add_override(rnn_options *out, const char *text)
     return RNN_OK;
 }
 
-static rnn_status take_words(rnn_options *out, int n_words, char **words)
+/* What was given beside the words and --set. */
+typedef struct extras {
+    bool check;
+    const char *from, *output;
+} extras;
+
+/* Words that come before what they are about; without one, the command is to train. */
+typedef struct subcommand {
+    const char *name, *object;
+    rnn_command command;
+} subcommand;
+
+static const subcommand subcommands[] = {
+    {"bench", "configuration", RNN_COMMAND_BENCH},
+    {"show", "configuration or checkpoint", RNN_COMMAND_SHOW},
+    {"export", "checkpoint", RNN_COMMAND_EXPORT},
+    {"import", "configuration", RNN_COMMAND_IMPORT},
+};
+static const subcommand training = {NULL, "configuration", RNN_COMMAND_TRAIN};
+
+static const subcommand *find_subcommand(const char *word)
 {
-    if (n_words > 0 && strcmp(words[0], "bench") == 0) {
-        if (out->command == RNN_COMMAND_CHECK)
-            return RNN_FAIL(RNN_ERR_USAGE, "bench and --check do not go together");
-        out->command = RNN_COMMAND_BENCH;
+    for (size_t i = 0; i < sizeof subcommands / sizeof *subcommands; i++)
+        if (strcmp(subcommands[i].name, word) == 0)
+            return &subcommands[i];
+    return NULL;
+}
+
+/* --from and -o belong to one command each, which cannot do without. */
+static rnn_status take_weights(rnn_options *out, const extras *given)
+{
+    bool is_import = out->command == RNN_COMMAND_IMPORT;
+    bool is_export = out->command == RNN_COMMAND_EXPORT;
+
+    if (given->from != NULL && !is_import)
+        return RNN_FAIL(RNN_ERR_USAGE, "--from is only for rnntrain import");
+    if (given->output != NULL && !is_export)
+        return RNN_FAIL(RNN_ERR_USAGE, "-o is only for rnntrain export");
+    if (is_import && given->from == NULL)
+        return RNN_FAIL(RNN_ERR_USAGE, "import: no weights given (--from FILE)");
+    if (is_export && given->output == NULL)
+        return RNN_FAIL(RNN_ERR_USAGE, "export: no file to write given (-o FILE)");
+    if (is_export && out->n_overrides > 0)
+        return RNN_FAIL(RNN_ERR_USAGE, "export and --set do not go together");
+    out->weights = is_import ? given->from : given->output;
+    return RNN_OK;
+}
+
+static rnn_status take_words(rnn_options *out, const extras *given, int n_words, char **words)
+{
+    const subcommand *sub = n_words > 0 ? find_subcommand(words[0]) : NULL;
+
+    if (sub != NULL) {
+        if (given->check)
+            return RNN_FAIL(RNN_ERR_USAGE, "%s and --check do not go together", sub->name);
         n_words--;
         words++;
+    } else {
+        sub = &training;
     }
+    out->command = given->check ? RNN_COMMAND_CHECK : sub->command;
     if (n_words == 0)
-        return RNN_FAIL(RNN_ERR_USAGE, "no configuration given (try rnntrain --help)");
+        return RNN_FAIL(RNN_ERR_USAGE, "no %s given (try rnntrain --help)", sub->object);
     if (n_words > 1)
-        return RNN_FAIL(RNN_ERR_USAGE, "one configuration at a time: \"%s\" is too much", words[1]);
+        return RNN_FAIL(RNN_ERR_USAGE, "one %s at a time: \"%s\" is too much", sub->object,
+                        words[1]);
     out->config = words[0];
-    return RNN_OK;
+    return take_weights(out, given);
 }
 
 /* Where getopt stopped; within a cluster of letters it has not gone on to the next word yet. */
@@ -71,22 +132,31 @@ static rnn_status refuse(const char *word)
 
 rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
 {
-    enum { SET = 1, CHECK, HELP, HELP_CONFIG, VERSION };
+    enum { SET = 1, CHECK, FROM, OUTPUT, HELP, HELP_CONFIG, VERSION };
     static const struct option known[] = {
         {"set", required_argument, NULL, SET},   {"check", no_argument, NULL, CHECK},
+        {"from", required_argument, NULL, FROM}, {"output", required_argument, NULL, OUTPUT},
         {"help", no_argument, NULL, HELP},       {"help-config", no_argument, NULL, HELP_CONFIG},
         {"version", no_argument, NULL, VERSION}, {NULL, 0, NULL, 0}};
+    extras given = {0};
     int option;
 
     *out = (rnn_options){.command = RNN_COMMAND_TRAIN};
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":ho:", known, NULL)) != -1) {
         switch (option) {
         case SET:
             RNN_TRY(add_override(out, optarg));
             break;
         case CHECK:
-            out->command = RNN_COMMAND_CHECK;
+            given.check = true;
+            break;
+        case FROM:
+            given.from = optarg;
+            break;
+        case OUTPUT:
+        case 'o':
+            given.output = optarg;
             break;
         case HELP:
         case 'h':
@@ -105,7 +175,7 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
             return refuse(argv[optind - 1]);
         }
     }
-    return take_words(out, argc - optind, argv + optind);
+    return take_words(out, &given, argc - optind, argv + optind);
 }
 
 /* The folder `relative` to the one this program lies in. */

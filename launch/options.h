@@ -12,7 +12,10 @@ typedef enum rnn_command {
     RNN_COMMAND_TRAIN,
     RNN_COMMAND_CHECK,
     RNN_COMMAND_BENCH,
-    RNN_COMMAND_HELP,
+    RNN_COMMAND_IMPORT,
+    RNN_COMMAND_SHOW, /* from here on: without MPI */
+    RNN_COMMAND_EXPORT,
+    RNN_COMMAND_HELP, /* from here on: without a configuration */
     RNN_COMMAND_HELP_CONFIG,
     RNN_COMMAND_VERSION
 } rnn_command;
@@ -22,7 +25,8 @@ enum { RNN_OPTIONS_MAX_OVERRIDES = 64 };
 /* Strings are lent by argv. */
 typedef struct rnn_options {
     rnn_command command;
-    const char *config; /* file or recipe name */
+    const char *config;  /* file or recipe name; for show also, for export only a checkpoint */
+    const char *weights; /* import: --from, export: -o; else NULL */
     const char *overrides[RNN_OPTIONS_MAX_OVERRIDES];
     size_t n_overrides;
 } rnn_options;
