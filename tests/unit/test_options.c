@@ -55,6 +55,11 @@ static void each_command_is_understood(void **state)
         {{"--check", "a.toml"}, RNN_COMMAND_CHECK},
         {{"a.toml", "--check"}, RNN_COMMAND_CHECK},
         {{"bench", "a.toml"}, RNN_COMMAND_BENCH},
+        {{"show", "a.toml"}, RNN_COMMAND_SHOW},
+        {{"a.toml", "--check"}, RNN_COMMAND_CHECK},
+        {{"export", "a.toml", "--output=w.h5"}, RNN_COMMAND_EXPORT},
+        {{"export", "-ow.h5", "a.toml"}, RNN_COMMAND_EXPORT},
+        {{"import", "a.toml", "--from=w.h5"}, RNN_COMMAND_IMPORT},
         {{"--help"}, RNN_COMMAND_HELP},
         {{"-h"}, RNN_COMMAND_HELP},
         {{"--help", "--nonsense"}, RNN_COMMAND_HELP},
@@ -70,6 +75,23 @@ static void each_command_is_understood(void **state)
         if (options.command < RNN_COMMAND_HELP)
             assert_string_equal(options.config, "a.toml");
     }
+}
+
+static void weights_are_taken_by_export_and_import(void **state)
+{
+    rnn_options options;
+
+    (void)state;
+    assert_int_equal(PARSE(&options, "export", "a.h5", "-o", "w.h5"), RNN_OK);
+    assert_string_equal(options.config, "a.h5");
+    assert_string_equal(options.weights, "w.h5");
+    assert_int_equal(PARSE(&options, "import", "--set", "run.seed=2", "--from", "w.h5", "a.toml"),
+                     RNN_OK);
+    assert_string_equal(options.config, "a.toml");
+    assert_string_equal(options.weights, "w.h5");
+    assert_int_equal(options.n_overrides, 1);
+    assert_int_equal(PARSE(&options, "show", "a.toml"), RNN_OK);
+    assert_null(options.weights);
 }
 
 static void overrides_keep_their_order(void **state)
@@ -90,12 +112,27 @@ static void overrides_keep_their_order(void **state)
 static void what_is_not_understood_is_refused_by_name(void **state)
 {
     static const struct {
-        const char *words[4], *message;
+        const char *words[6], *message;
     } lines[] = {
-        {{NULL}, "no configuration given"},           {{"bench"}, "no configuration given"},
-        {{"a.toml", "b.toml"}, "\"b.toml\""},         {{"bench", "a.toml", "b.toml"}, "\"b.toml\""},
-        {{"--nonsense", "a.toml"}, "--nonsense"},     {{"a.toml", "-x"}, "-x"},
+        {{NULL}, "no configuration given"},
+        {{"bench"}, "no configuration given"},
+        {{"a.toml", "b.toml"}, "\"b.toml\""},
+        {{"bench", "a.toml", "b.toml"}, "\"b.toml\""},
+        {{"--nonsense", "a.toml"}, "--nonsense"},
+        {{"a.toml", "-x"}, "-x"},
         {{"a.toml", "--set"}, "--set wants a value"},
+        {{"show"}, "no configuration or checkpoint given"},
+        {{"show", "a.toml", "--check"}, "show and --check do not go together"},
+        {{"show", "a.toml", "-o", "w.h5"}, "-o is only for rnntrain export"},
+        {{"a.toml", "--from", "w.h5"}, "--from is only for rnntrain import"},
+        {{"export", "-o", "w.h5"}, "no checkpoint given"},
+        {{"export", "a.h5"}, "no file to write given (-o FILE)"},
+        {{"export", "a.h5", "-o"}, "-o wants a value"},
+        {{"export", "a.h5", "-o", "w.h5", "--set=run.seed=2"}, "export and --set"},
+        {{"export", "a.h5", "--from", "w.h5"}, "--from is only for"},
+        {{"import", "a.toml"}, "no weights given (--from FILE)"},
+        {{"import", "a.toml", "b.toml", "--from", "w.h5"}, "\"b.toml\""},
+        {{"import", "--from", "w.h5", "--check", "a.toml"}, "import and --check"},
     };
     rnn_options options;
 
@@ -168,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_configuration_alone_means_train),
         cmocka_unit_test(each_command_is_understood),
+        cmocka_unit_test(weights_are_taken_by_export_and_import),
         cmocka_unit_test(overrides_keep_their_order),
         cmocka_unit_test(what_is_not_understood_is_refused_by_name),
         cmocka_unit_test(one_override_too_many_is_refused),
