@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include <rnn/layer.h>
+#include <rnn/loss.h>
 
 #include "framework/model.h"
 #include "kernels/status.h"
@@ -96,11 +97,6 @@ typedef struct rnn_config {
 } rnn_config;
 
 typedef enum rnn_format { RNN_FORMAT_IDX, RNN_FORMAT_TS, RNN_FORMAT_STRINGS } rnn_format;
-
-typedef enum rnn_loss_reduction {
-    RNN_LOSS_REDUCTION_MEAN,
-    RNN_LOSS_REDUCTION_SUM
-} rnn_loss_reduction;
 
 /* Which valid steps of a sequence have a part in the loss. */
 typedef enum rnn_loss_steps { RNN_LOSS_STEPS_ALL, RNN_LOSS_STEPS_LAST } rnn_loss_steps;

@@ -172,10 +172,17 @@ static const algorithm algorithms[] = {
 
 enum { N_ALGORITHMS = sizeof algorithms / sizeof *algorithms };
 
+static bool is_type(rnn_optimizer_type type)
+{
+    return (int)type >= 0 && (int)type < (int)N_ALGORITHMS;
+}
+
 rnn_optimizer_cfg rnn_optimizer_defaults(rnn_optimizer_type type)
 {
-    rnn_optimizer_cfg cfg = algorithms[type].defaults;
+    rnn_optimizer_cfg cfg = {.type = type};
 
+    if (is_type(type))
+        cfg = algorithms[type].defaults;
     cfg.type = type;
     return cfg;
 }
@@ -232,10 +239,13 @@ static const struct {
     {SETTING(clip_value), ALL_TYPES, NOT_NEGATIVE},
 };
 
-static rnn_status check(const rnn_optimizer_cfg *cfg)
+rnn_status rnn_optimizer_check(const rnn_optimizer_cfg *cfg)
 {
-    const char *type = algorithms[cfg->type].name;
+    const char *type;
 
+    if (!is_type(cfg->type))
+        return RNN_FAIL(RNN_ERR_DATA, "there is no optimizer type %d", (int)cfg->type);
+    type = algorithms[cfg->type].name;
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         double value;
 
@@ -278,7 +288,7 @@ rnn_status rnn_optimizer_create(rnn_optimizer **out, const rnn_optimizer_cfg *cf
     rnn_optimizer *o = NULL;
 
     *out = NULL;
-    RNN_TRY(check(cfg));
+    RNN_TRY(rnn_optimizer_check(cfg));
     RNN_TRY(RNN_ALLOC(&o, 1, "the optimizer"));
     o->cfg = *cfg;
     o->n_params = n_params;

@@ -8,45 +8,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <rnn/optimizer.h>
+
 #include "kernels/status.h"
 
-typedef enum rnn_optimizer_type {
-    RNN_OPTIMIZER_SGD,
-    RNN_OPTIMIZER_ADAM,
-    RNN_OPTIMIZER_ADAMW,
-    RNN_OPTIMIZER_ADADELTA,
-    RNN_OPTIMIZER_ADAGRAD,
-    RNN_OPTIMIZER_RMSPROP,
-    RNN_OPTIMIZER_ADAMAX,
-    RNN_OPTIMIZER_NADAM
-} rnn_optimizer_type;
-
-/* Plain settings. A type uses those that torch's class of the same name has. */
-typedef struct rnn_optimizer_cfg {
-    rnn_optimizer_type type;
-    double lr, weight_decay;
-    double momentum, dampening; /* sgd, rmsprop (momentum) */
-    bool nesterov;              /* sgd */
-    double beta1, beta2, eps;   /* adam family */
-    bool amsgrad;               /* adam, adamw */
-    double rho;                 /* adadelta */
-    double alpha;               /* rmsprop */
-    bool centered;              /* rmsprop */
-    double lr_decay, initial_accumulator_value; /* adagrad */
-    double momentum_decay;                      /* nadam */
-    double clip_norm, clip_value;               /* 0 = off; norm first, as torch's two functions */
-} rnn_optimizer_cfg;
-
 typedef struct rnn_optimizer rnn_optimizer;
-
-/* torch's default settings of a type, clipping off. */
-rnn_optimizer_cfg rnn_optimizer_defaults(rnn_optimizer_type type);
 
 /* "sgd", "adam", ...; and back (false if there is no such type). */
 const char *rnn_optimizer_type_name(rnn_optimizer_type type);
 bool rnn_optimizer_type_parse(const char *name, rnn_optimizer_type *out);
 
-/* Takes state arrays for n_params values. RNN_ERR_DATA for settings torch refuses too. */
+/* RNN_ERR_DATA for a type that does not exist, and for settings torch refuses too. */
+rnn_status rnn_optimizer_check(const rnn_optimizer_cfg *cfg);
+
+/* Takes state arrays for n_params values; checks the settings. */
 rnn_status rnn_optimizer_create(rnn_optimizer **out, const rnn_optimizer_cfg *cfg, size_t n_params);
 void rnn_optimizer_destroy(rnn_optimizer **optimizer);
 

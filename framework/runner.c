@@ -89,6 +89,11 @@ rnn_plan_part rnn_plan_stage_part(const rnn_plan *plan, size_t stage)
     return plan->parts[stage];
 }
 
+const void *rnn_plan_stage(const rnn_plan *plan, size_t stage)
+{
+    return plan->plans[stage];
+}
+
 void rnn_plan_load(rnn_plan *plan, const float *params, size_t part, size_t n_parts)
 {
     for (size_t s = 0; s < plan->n_stages; s++)

@@ -33,6 +33,9 @@ const rnn_model *rnn_plan_model(const rnn_plan *plan);
 size_t rnn_plan_grad_size(const rnn_plan *plan);
 rnn_plan_part rnn_plan_stage_part(const rnn_plan *plan, size_t stage);
 
+/* What the class of a stage made of it (framework/stage.h). Lent. */
+const void *rnn_plan_stage(const rnn_plan *plan, size_t stage);
+
 /*
  * Brings the parameters [model size] into the kernels' layouts: part `part` of `n_parts` of the
  * work. The array must stay unchanged while the plan is computed with.

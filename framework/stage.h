@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "framework/model.h"
+#include "kernels/recurrent.h"
 #include "kernels/status.h"
 
 /*
@@ -83,6 +84,10 @@ extern const rnn_stage_class rnn_stage_recurrent, rnn_stage_linear, rnn_stage_se
     rnn_stage_layernorm;
 
 const rnn_stage_class *rnn_stage_get_class(rnn_stage_kind kind);
+
+/* The kernel of one direction of a recurrent stage, for whoever goes step by step. Lent. Its packed
+ * gradient follows those of the directions before it. */
+const rnn_recurrent *rnn_stage_recurrent_kernel(const void *plan, size_t direction);
 
 /* Rows of a slice that a step-by-step stage goes through: seq_len * rows. */
 static inline size_t rnn_slice_positions(const rnn_slice *slice)

@@ -92,6 +92,11 @@ static rnn_status plan_create(void **out, const rnn_model *model, size_t index)
     return st;
 }
 
+const rnn_recurrent *rnn_stage_recurrent_kernel(const void *self, size_t direction)
+{
+    return ((const plan *)self)->kernel[direction];
+}
+
 /* Both directions' kernels have the same size. */
 static size_t grad_size(const void *self)
 {

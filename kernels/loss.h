@@ -8,13 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum rnn_loss_type {
-    RNN_LOSS_CROSS_ENTROPY,
-    RNN_LOSS_MSE,
-    RNN_LOSS_L1,
-    RNN_LOSS_SMOOTH_L1,
-    RNN_LOSS_BCE_WITH_LOGITS
-} rnn_loss_type;
+#include <rnn/loss.h>
 
 typedef struct rnn_loss_sums {
     double loss;        /* sum over targets */

@@ -266,6 +266,51 @@ void rnn_recurrent_unpack(const rnn_recurrent *recurrent, const float *packed,
                       recurrent->hr.grad_pitch, first, last);
 }
 
+/* -- For the sources that run the primitives -----------------------------------------------------
+ */
+
+rnn_status rnn_recurrent_check_pitches(const rnn_recurrent *recurrent, const rnn_onednn_pair *pair)
+{
+    const rnn_recurrent *r = recurrent;
+    const rnn_packed_weights *weights[] = {&r->ih, &r->hh, &r->hr};
+
+    for (int i = 0; i < (r->cfg.n_proj > 0 ? 3 : 2); i++) {
+        const rnn_onednn_arg *args = rnn_recurrent_weight_args[i];
+
+        if (rnn_onednn_pair_pitch(pair, args[0]) != weights[i]->forward_pitch ||
+            rnn_onednn_pair_pitch(pair, args[1]) != weights[i]->backward_pitch ||
+            rnn_onednn_pair_pitch(pair, args[2]) != weights[i]->grad_pitch)
+            return RNN_FAIL(RNN_ERR_UNAVAILABLE,
+                            "%s chooses the layout of weights by the number of steps or rows",
+                            rnn_onednn_version());
+    }
+    return RNN_OK;
+}
+
+void rnn_recurrent_bind_weights(const rnn_recurrent *recurrent, rnn_onednn_call *call)
+{
+    const rnn_recurrent *r = recurrent;
+    const float *const weights[][2] = {{r->ih.forward, r->ih.backward},
+                                       {r->hh.forward, r->hh.backward},
+                                       {r->hr.forward, r->hr.backward}};
+
+    for (int i = 0; i < (r->cfg.n_proj > 0 ? 3 : 2); i++)
+        for (int k = 0; k < 2; k++)
+            rnn_onednn_call_bind(call, rnn_recurrent_weight_args[i][k], weights[i][k]);
+    rnn_onednn_call_bind(call, RNN_ARG_BIAS, r->bias);
+}
+
+void rnn_recurrent_bind_grads(const rnn_recurrent *recurrent, rnn_onednn_call *call, float *packed)
+{
+    const rnn_recurrent *r = recurrent;
+    const rnn_packed_weights *weights[] = {&r->ih, &r->hh, &r->hr};
+
+    for (int i = 0; i < (r->cfg.n_proj > 0 ? 3 : 2); i++)
+        rnn_onednn_call_bind(call, rnn_recurrent_weight_args[i][2],
+                             packed + weights[i]->grad_offset);
+    rnn_onednn_call_bind(call, RNN_ARG_DIFF_BIAS, packed + r->grad_bias_offset);
+}
+
 const char *rnn_kernel_library(void)
 {
     return rnn_onednn_version();

@@ -1,5 +1,5 @@
 /*
- * What the two sources of kernels/recurrent.h share. Private to them.
+ * What the sources of kernels/recurrent.h and recurrent_step.h share. Private to them.
  */
 #ifndef RNN_KERNELS_RECURRENT_PARTS_H
 #define RNN_KERNELS_RECURRENT_PARTS_H
@@ -29,5 +29,13 @@ extern const rnn_onednn_arg rnn_recurrent_weight_args[3][3];
 
 /* The shape of a slice, forwards and with a dense y. */
 rnn_onednn_shape rnn_recurrent_shape(const rnn_recurrent_cfg *cfg, size_t seq_len, size_t rows);
+
+/* Packed weights and gradients serve all shapes only as long as these choose the same layouts:
+ * RNN_ERR_UNAVAILABLE if the primitives of a shape do not. */
+rnn_status rnn_recurrent_check_pitches(const rnn_recurrent *recurrent, const rnn_onednn_pair *pair);
+
+/* Binds the packed weights and biases; and their gradients. */
+void rnn_recurrent_bind_weights(const rnn_recurrent *recurrent, rnn_onednn_call *call);
+void rnn_recurrent_bind_grads(const rnn_recurrent *recurrent, rnn_onednn_call *call, float *packed);
 
 #endif

@@ -145,24 +145,6 @@ static rnn_status make_room(rnn_recurrent_task *t)
 
 /* -- Primitives ------------------------------------------------------------------------------ */
 
-/* Packed weights and gradients serve all shapes only as long as these choose the same layouts. */
-static rnn_status check_pitches(const rnn_recurrent *r, const rnn_onednn_pair *pair)
-{
-    const rnn_packed_weights *weights[] = {&r->ih, &r->hh, &r->hr};
-
-    for (int i = 0; i < (r->cfg.n_proj > 0 ? 3 : 2); i++) {
-        const rnn_onednn_arg *args = rnn_recurrent_weight_args[i];
-
-        if (rnn_onednn_pair_pitch(pair, args[0]) != weights[i]->forward_pitch ||
-            rnn_onednn_pair_pitch(pair, args[1]) != weights[i]->backward_pitch ||
-            rnn_onednn_pair_pitch(pair, args[2]) != weights[i]->grad_pitch)
-            return RNN_FAIL(RNN_ERR_UNAVAILABLE,
-                            "%s chooses the layout of weights by the number of steps or rows",
-                            rnn_onednn_version());
-    }
-    return RNN_OK;
-}
-
 static rnn_status prepare(const rnn_recurrent_task *t, prepared_shape *shape)
 {
     rnn_onednn_shape wanted = rnn_recurrent_shape(&t->shared->cfg, shape->seq_len, shape->rows);
@@ -170,7 +152,7 @@ static rnn_status prepare(const rnn_recurrent_task *t, prepared_shape *shape)
     wanted.reverse = shape->reverse;
     wanted.out_pitch = shape->y_pitch;
     RNN_TRY(rnn_onednn_pair_create(&shape->pair, &wanted));
-    RNN_TRY(check_pitches(t->shared, shape->pair));
+    RNN_TRY(rnn_recurrent_check_pitches(t->shared, shape->pair));
     return rnn_onednn_call_create(&shape->call, shape->pair);
 }
 
@@ -409,15 +391,7 @@ static const float *gather_state(const rnn_recurrent_task *t, buffer *into, cons
 
 static void bind_shared(const rnn_recurrent_task *t, const segment *s, rnn_onednn_call *call)
 {
-    const rnn_recurrent *r = t->shared;
-    const float *const weights[][2] = {{r->ih.forward, r->ih.backward},
-                                       {r->hh.forward, r->hh.backward},
-                                       {r->hr.forward, r->hr.backward}};
-
-    for (int i = 0; i < (r->cfg.n_proj > 0 ? 3 : 2); i++)
-        for (int k = 0; k < 2; k++)
-            rnn_onednn_call_bind(call, rnn_recurrent_weight_args[i][k], weights[i][k]);
-    rnn_onednn_call_bind(call, RNN_ARG_BIAS, r->bias);
+    rnn_recurrent_bind_weights(t->shared, call);
     rnn_onednn_call_bind(call, RNN_ARG_SCRATCHPAD, t->scratchpad.bytes);
     rnn_onednn_call_bind(call, RNN_ARG_WORKSPACE, s->workspace.bytes);
     rnn_onednn_call_bind(call, RNN_ARG_DST_ITER, s->h_n.bytes);
@@ -641,17 +615,6 @@ static rnn_status bind_ends(rnn_recurrent_task *t, const segment *s, rnn_onednn_
     return RNN_OK;
 }
 
-static void bind_grads(const rnn_recurrent_task *t, rnn_onednn_call *call, float *packed)
-{
-    const rnn_recurrent *r = t->shared;
-    const rnn_packed_weights *weights[] = {&r->ih, &r->hh, &r->hr};
-
-    for (int i = 0; i < (r->cfg.n_proj > 0 ? 3 : 2); i++)
-        rnn_onednn_call_bind(call, rnn_recurrent_weight_args[i][2],
-                             packed + weights[i]->grad_offset);
-    rnn_onednn_call_bind(call, RNN_ARG_DIFF_BIAS, packed + r->grad_bias_offset);
-}
-
 static rnn_status run_backward(rnn_recurrent_task *t, segment *s, const float *dy,
                                const rnn_recurrent_state_grads *grads, float *dx, float *packed)
 {
@@ -661,7 +624,7 @@ static rnn_status run_backward(rnn_recurrent_task *t, segment *s, const float *d
     bind_shared(t, s, shape->call);
     bind_values(t, s, shape->call);
     RNN_TRY(bind_ends(t, s, shape->call, grads));
-    bind_grads(t, shape->call, packed);
+    rnn_recurrent_bind_grads(t->shared, shape->call, packed);
     rnn_onednn_call_bind(shape->call, RNN_ARG_DIFF_DST_LAYER, dy + s->first * t->n_out);
     rnn_onednn_call_bind(shape->call, RNN_ARG_DIFF_SRC_LAYER, dx + s->first * t->shared->cfg.n_in);
     rnn_onednn_call_bind(shape->call, RNN_ARG_DIFF_SRC_ITER, s->dh0.bytes);
