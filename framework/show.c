@@ -54,22 +54,22 @@ static void print_params(const rnn_model *model, FILE *out)
 {
     char name[NAME_SIZE], shape[SHAPE_SIZE], number[NUMBER_SIZE];
     int name_width = (int)strlen("parameter"), shape_width = (int)strlen("shape");
-    int number_width = (int)strlen("numbers");
+    int count_width = (int)strlen("count");
 
     for (size_t i = 0; i < rnn_model_n_params(model); i++) {
         widen(&name_width, print_name(name, rnn_model_param(model, i)));
         widen(&shape_width, print_param_shape(shape, rnn_model_param(model, i)));
     }
-    widen(&number_width, print_number(number, rnn_model_size(model)));
-    fprintf(out, "%-*s  %-*s  %*s\n", name_width, "parameter", shape_width, "shape", number_width,
-            "numbers");
+    widen(&count_width, print_number(number, rnn_model_size(model)));
+    fprintf(out, "%-*s  %-*s  %*s\n", name_width, "parameter", shape_width, "shape", count_width,
+            "count");
     for (size_t i = 0; i < rnn_model_n_params(model); i++) {
         const rnn_param *p = rnn_model_param(model, i);
 
         fprintf(out, "%-*s  %-*s  %*s\n", name_width, print_name(name, p), shape_width,
-                print_param_shape(shape, p), number_width, print_number(number, p->count));
+                print_param_shape(shape, p), count_width, print_number(number, p->count));
     }
-    fprintf(out, "%-*s  %-*s  %*s\n", name_width, "total", shape_width, "", number_width,
+    fprintf(out, "%-*s  %-*s  %*s\n", name_width, "total", shape_width, "", count_width,
             print_number(number, rnn_model_size(model)));
 }
 

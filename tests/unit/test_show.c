@@ -91,20 +91,20 @@ static void totals_are_those_of_torch(void **state)
     }
 }
 
-static void the_table_has_names_shapes_and_numbers(void **state)
+static void the_table_has_names_shapes_and_counts(void **state)
 {
     (void)state;
     assert_shows("[[layer]]\ntype='lstm'\ninput_size=28\nhidden_size=100\n"
                  "[[layer]]\ntype='select'\n"
                  "[[layer]]\ntype='linear'\nout_features=10\n");
-    assert_string_equal(shown, "parameter            shape       numbers\n"
-                               "0_lstm.weight_ih_l0  [400, 28]    11,200\n"
-                               "0_lstm.weight_hh_l0  [400, 100]   40,000\n"
-                               "0_lstm.bias_ih_l0    [400]           400\n"
-                               "0_lstm.bias_hh_l0    [400]           400\n"
-                               "2_linear.weight      [10, 100]     1,000\n"
-                               "2_linear.bias        [10]             10\n"
-                               "total                             53,010\n"
+    assert_string_equal(shown, "parameter            shape        count\n"
+                               "0_lstm.weight_ih_l0  [400, 28]   11,200\n"
+                               "0_lstm.weight_hh_l0  [400, 100]  40,000\n"
+                               "0_lstm.bias_ih_l0    [400]          400\n"
+                               "0_lstm.bias_hh_l0    [400]          400\n"
+                               "2_linear.weight      [10, 100]    1,000\n"
+                               "2_linear.bias        [10]            10\n"
+                               "total                            53,010\n"
                                "\n"
                                "input   x        [T, N, 28]\n"
                                "output           [N, 10]\n"
@@ -301,7 +301,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(totals_are_those_of_torch),
-        IN_FOLDER(the_table_has_names_shapes_and_numbers),
+        IN_FOLDER(the_table_has_names_shapes_and_counts),
         IN_FOLDER(shapes_follow_the_arguments),
         IN_FOLDER(tokens_have_a_bound),
         IN_FOLDER(cells_have_states_of_two_dimensions),
