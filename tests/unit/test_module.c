@@ -725,6 +725,40 @@ static void the_number_of_threads_hardly_matters(void **state)
     free(grad_out);
 }
 
+/* A module made outside and one made inside, in each of the caller's threads. */
+static void threads_may_use_different_modules_at_once(void **state)
+{
+    enum { THREADS = 3 };
+    float *x = api_numbers(T * N * I, 1.0f), *grad_out = api_numbers(T * N * Y, 1.0f);
+    rnn_module *alone = make_gru(false), *modules[THREADS][2];
+    pass expected, found[THREADS][2];
+    size_t n_values = api_info(alone).n_values;
+
+    (void)state;
+    run_pass(alone, x, grad_out, &expected);
+    for (int i = 0; i < THREADS; i++)
+        modules[i][0] = make_gru(false);
+#pragma omp parallel for num_threads(THREADS) schedule(static, 1)
+    for (int i = 0; i < THREADS; i++) {
+        modules[i][1] = make_gru(false);
+        run_pass(modules[i][0], x, grad_out, &found[i][0]);
+        run_pass(modules[i][1], x, grad_out, &found[i][1]);
+    }
+    for (int i = 0; i < 2 * THREADS; i++) {
+        pass *p = &found[i / 2][i % 2];
+
+        assert_true(golden_worst(p->out, expected.out, T * N * Y) <= tolerance);
+        assert_true(golden_worst(p->grad_x, expected.grad_x, T * N * I) <= tolerance);
+        assert_true(golden_worst(p->grads, expected.grads, n_values) <= tolerance);
+        drop_pass(p);
+        rnn_module_destroy(&modules[i / 2][i % 2]);
+    }
+    drop_pass(&expected);
+    rnn_module_destroy(&alone);
+    free(x);
+    free(grad_out);
+}
+
 /* Every thread of the caller's sees denormal numbers as before. */
 static void floating_point_settings_are_left_alone(void **state)
 {
@@ -776,6 +810,7 @@ int main(void)
         cmocka_unit_test(a_cell_is_a_layer_of_its_own),
         cmocka_unit_test(sizes_may_change_from_pass_to_pass),
         cmocka_unit_test(the_number_of_threads_hardly_matters),
+        cmocka_unit_test(threads_may_use_different_modules_at_once),
         cmocka_unit_test(floating_point_settings_are_left_alone),
     };
 
