@@ -40,8 +40,11 @@ rnn_status rnn_module_open(rnn_module **out, const char *path)
     *out = NULL;
     RNN_TRY(rnn_check_given("rnn_module_open", "path", path));
     RNN_TRY(rnn_checkpoint_read_layers(path, layers, &n_layers));
-    RNN_TRY(rnn_module_create(out, layers, n_layers, 0));
-    st = read_checkpoint(*out, path);
+    st = rnn_module_create(out, layers, n_layers, 0);
+    if (st == RNN_ERR_USAGE) /* the file's fault, not the caller's */
+        st = RNN_FAIL(RNN_ERR_DATA, "%s: %s", path, rnn_error_message());
+    if (st == RNN_OK)
+        st = read_checkpoint(*out, path);
     if (st != RNN_OK)
         rnn_module_destroy(out);
     return st;

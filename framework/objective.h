@@ -36,8 +36,8 @@ rnn_status rnn_objective_fit(rnn_objective *objective, rnn_shape output,
  *   y          [seq_len or 1][rows][n_features], the model's output
  *   targets    of the same slice
  *   dy         (out) gradient of the sum, shape of y, zero where nothing counts; NULL: not wanted
- *   predicted  (out) [seq_len or 1][rows] the class of the largest score, -1 at steps the loss does
- *              not look at; NULL: not wanted. Cross entropy only
+ *   predicted  (out) [seq_len or 1][rows] the class of the largest score; with last_only -1 at the
+ *              other steps; NULL: not wanted. Cross entropy only
  */
 rnn_loss_sums rnn_objective_apply(const rnn_objective *objective, const rnn_slice *slice,
                                   rnn_shape output, const float *y, const rnn_batch_shard *targets,

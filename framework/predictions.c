@@ -30,9 +30,14 @@ static void print_sample(const rnn_run *run, uint64_t sample, FILE *out)
     const double *classes = place_of(run, sample);
     size_t length = rnn_dataset_length(run->dataset, RNN_SPLIT_TRAIN, sample);
 
-    for (size_t t = 0; t < length; t++)
-        if (classes[t] > 0.0) /* nothing where the loss does not look */
-            fputs(rnn_dataset_token_text(run->dataset, (size_t)classes[t] - 1), out);
+    for (size_t t = 0; t < length; t++) {
+        const char *text;
+
+        if (classes[t] <= 0.0) /* where the loss does not look, or before an interruption */
+            continue;
+        text = rnn_dataset_token_text(run->dataset, (size_t)classes[t] - 1);
+        fputs(text != NULL ? text : "?", out); /* a model may have scores beyond the alphabet */
+    }
 }
 
 static rnn_status print_all(const rnn_run *run, char **text)

@@ -60,7 +60,8 @@ void rnn_layernorm_forward(size_t rows, size_t n, double eps, const float *x, co
         double variance = sum_products(x, centre, x, centre, n) / (double)n;
 
         mean[r] = (float)centre;
-        rstd[r] = (float)(1.0 / sqrt(variance + eps));
+        /* A row of equal values without an eps, such as padding, would spread 0 * infinity. */
+        rstd[r] = variance + eps > 0.0 ? (float)(1.0 / sqrt(variance + eps)) : 0.0f;
         normalise(x, n, mean[r], rstd[r], y);
         for (size_t i = 0; weight != NULL && i < n; i++)
             y[i] *= weight[i];

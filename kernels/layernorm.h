@@ -13,7 +13,8 @@
  *   weight      [n], NULL = ones
  *   bias        [n], NULL = zeros
  *   y           [rows][n] (out); may be x if there is no backward pass
- *   mean, rstd  [rows] (out) mean and 1 / sqrt(variance + eps) of each row, for the backward pass
+ *   mean, rstd  [rows] (out) mean and 1 / sqrt(variance + eps) of each row, for the backward pass;
+ *               0 where both are 0
  */
 void rnn_layernorm_forward(size_t rows, size_t n, double eps, const float *x, const float *weight,
                            const float *bias, float *y, float *mean, float *rstd);

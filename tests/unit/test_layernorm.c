@@ -281,6 +281,19 @@ static void dx_may_replace_dy(void **state)
     drop(&g);
 }
 
+/* What stands past a sequence's end is zeros, and must not make a weight's gradient NAN. */
+static void a_row_of_zeros_without_eps_stays_finite(void **state)
+{
+    const float x[3] = {0}, weight[3] = {1, 2, 3}, dy[3] = {0};
+    float y[3], mean, rstd, dx[3], dweight[3] = {0}, dbias[3] = {0};
+
+    (void)state;
+    rnn_layernorm_forward(1, 3, 0.0, x, weight, NULL, y, &mean, &rstd);
+    rnn_layernorm_backward(1, 3, x, &mean, &rstd, weight, dy, dx, dweight, dbias);
+    for (size_t i = 0; i < 3; i++)
+        assert_true(y[i] == 0.0f && dx[i] == 0.0f && dweight[i] == 0.0f && dbias[i] == 0.0f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +304,7 @@ int main(void)
         cmocka_unit_test(parameter_gradients_are_added_to_what_is_there),
         cmocka_unit_test(what_is_not_wanted_changes_nothing_else),
         cmocka_unit_test(dx_may_replace_dy),
+        cmocka_unit_test(a_row_of_zeros_without_eps_stays_finite),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
