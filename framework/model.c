@@ -183,7 +183,7 @@ static rnn_status check_tokens(const rnn_stage *stage, const char *key, int64_t 
     return RNN_OK;
 }
 
-static bool takes_tokens(rnn_layer_type type)
+bool rnn_layer_takes_tokens(rnn_layer_type type)
 {
     return type == RNN_LAYER_EMBEDDING || type == RNN_LAYER_ONEHOT;
 }
@@ -197,12 +197,12 @@ static rnn_status check_kind_of_input(const rnn_stage *stage)
 {
     rnn_layer_type type = stage->cfg->type;
 
-    if (takes_tokens(type) && stage->layer > 0)
+    if (rnn_layer_takes_tokens(type) && stage->layer > 0)
         return REFUSE(stage, "takes tokens, so it can only be the first layer, not layer %zu",
                       stage->layer);
-    if (takes_tokens(type) && stage->in.n_tokens == 0)
+    if (rnn_layer_takes_tokens(type) && stage->in.n_tokens == 0)
         return REFUSE(stage, "takes tokens, but its input has %zu features", stage->in.n_features);
-    if (!takes_tokens(type) && stage->in.n_tokens > 0)
+    if (!rnn_layer_takes_tokens(type) && stage->in.n_tokens > 0)
         return REFUSE(stage,
                       "takes features, but its input is %zu different tokens: put a layer of type "
                       "\"embedding\" or \"onehot\" first",
@@ -253,7 +253,7 @@ bool rnn_layers_input(const rnn_layer_cfg *layers, size_t n_layers, rnn_shape *i
         first++;
     size = first < n_layers ? (size_t)given_input(&layers[first]) : 0;
     *input = (rnn_shape){.seq_len = 1, .n_features = size};
-    if (size > 0 && takes_tokens(layers[first].type))
+    if (size > 0 && rnn_layer_takes_tokens(layers[first].type))
         *input = (rnn_shape){.seq_len = 1, .n_features = 1, .n_tokens = size};
     return size > 0;
 }

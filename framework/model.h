@@ -113,6 +113,9 @@ const rnn_layer_cfg *rnn_model_layer(const rnn_model *model, size_t i);
 bool rnn_layer_is_recurrent(rnn_layer_type type);
 rnn_cell rnn_layer_cell(const rnn_layer_cfg *cfg);
 
+/* Whether a type takes tokens, not features: embedding, onehot. */
+bool rnn_layer_takes_tokens(rnn_layer_type type);
+
 /* "lstm", ... */
 const char *rnn_layer_type_name(rnn_layer_type type);
 

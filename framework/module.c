@@ -10,21 +10,7 @@
 #include "kernels/cpu.h"
 #include "kernels/memory.h"
 
-/* -- Memory ---------------------------------------------------------------------------------- */
-
-rnn_status rnn_floats_reserve(rnn_floats *floats, size_t rows, size_t columns)
-{
-    size_t count;
-
-    RNN_TRY(rnn_size_multiply(&count, rows, columns, "a module's arrays"));
-    if (count <= floats->count)
-        return RNN_OK;
-    rnn_free(floats->values);
-    *floats = (rnn_floats){.count = 0};
-    RNN_TRY(RNN_ALLOC(&floats->values, count, "a module's arrays"));
-    floats->count = count;
-    return RNN_OK;
-}
+/* -- Lifetime -------------------------------------------------------------------------------- */
 
 void rnn_module_retain(rnn_module *module)
 {
@@ -44,9 +30,9 @@ void rnn_module_release(rnn_module *module)
     rnn_free(m->params);
     rnn_free(m->packed);
     rnn_free(m->grads);
-    rnn_free(m->x.values);
-    rnn_free(m->h0.values);
-    rnn_free(m->c0.values);
+    rnn_buffer_release(&m->x);
+    rnn_buffer_release(&m->h0);
+    rnn_buffer_release(&m->c0);
     rnn_free(m->lengths);
     rnn_free(m->tokens);
     rnn_free(m->states);
@@ -120,33 +106,13 @@ const float *rnn_module_grads(rnn_module *module)
 
 /* -- Building -------------------------------------------------------------------------------- */
 
-static bool takes_tokens(const rnn_layer_cfg *layer)
-{
-    return layer->type == RNN_LAYER_EMBEDDING || layer->type == RNN_LAYER_ONEHOT;
-}
-
-/* What the layers say about their input: the first one, or the first that changes its size. */
-static size_t own_inputs(const rnn_layer_cfg *layers, size_t n_layers)
-{
-    for (size_t i = 0; i < n_layers; i++) {
-        if (rnn_layer_is_recurrent(layers[i].type))
-            return (size_t)layers[i].input_size;
-        if (layers[i].type == RNN_LAYER_LINEAR)
-            return (size_t)layers[i].in_features;
-        if (takes_tokens(&layers[i]))
-            return (size_t)(layers[i].type == RNN_LAYER_EMBEDDING ? layers[i].num_embeddings
-                                                                  : layers[i].num_classes);
-    }
-    return 0;
-}
-
 static rnn_status find_input(const rnn_layer_cfg *layers, size_t n_layers, size_t n_inputs,
                              rnn_shape *input)
 {
-    bool are_tokens = takes_tokens(&layers[0]);
+    bool are_tokens = rnn_layer_takes_tokens(layers[0].type);
 
-    if (n_inputs == 0)
-        n_inputs = own_inputs(layers, n_layers);
+    if (n_inputs == 0 && rnn_layers_input(layers, n_layers, input))
+        n_inputs = input->n_tokens > 0 ? input->n_tokens : input->n_features;
     if (n_inputs == 0)
         return RNN_FAIL(RNN_ERR_USAGE,
                         "rnn_module_create: n_inputs: expected the number of %s, found 0, and the "

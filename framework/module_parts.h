@@ -13,18 +13,10 @@
 #include "framework/model.h"
 #include "framework/runner.h"
 #include "framework/stage.h"
+#include "kernels/memory.h"
 #include "kernels/status.h"
 
 enum { RNN_MODULE_NAME_SIZE = 48 };
-
-/* Memory that only grows. */
-typedef struct rnn_floats {
-    float *values;
-    size_t count;
-} rnn_floats;
-
-/* Room for rows * columns values, whose old content is lost. */
-rnn_status rnn_floats_reserve(rnn_floats *floats, size_t rows, size_t columns);
 
 /* What the caller's arrays of a pass have in common, and what backward has to know. */
 typedef struct rnn_module_pass {
@@ -58,7 +50,7 @@ struct rnn_module {
 
     bool can_go_back; /* backward may follow */
     rnn_module_pass pass;
-    rnn_floats x, h0, c0;
+    rnn_buffer x, h0, c0;
     int32_t *lengths, *tokens; /* [n_lengths], [n_tokens]: room for so many */
     size_t n_lengths, n_tokens;
     rnn_layer_states *states; /* [n_layers] */

@@ -213,21 +213,22 @@ static rnn_status take_x(rnn_module *m, const float *x)
     size_t n_features = rnn_model_input(m->model).n_features, positions;
 
     RNN_TRY(rnn_size_multiply(&positions, m->pass.seq_len, m->pass.rows, "x"));
-    RNN_TRY(rnn_floats_reserve(&m->x, positions, n_features));
-    copy_in(m, n_features, x, m->x.values);
+    RNN_TRY(rnn_buffer_reserve_floats(&m->x, positions, n_features, "a module's arrays"));
+    copy_in(m, n_features, x, m->x.bytes);
     return RNN_OK;
 }
 
 /* A copy of an initial state; NULL if there is none. */
 static rnn_status take_state(const rnn_module *m, rnn_const_tensor state, size_t width,
-                             rnn_floats *own, const float **taken)
+                             rnn_buffer *own, const float **taken)
 {
     *taken = NULL;
     if (state.data == NULL)
         return RNN_OK;
-    RNN_TRY(rnn_floats_reserve(own, m->n_state_rows * m->pass.rows, width));
-    memcpy(own->values, state.data, m->n_state_rows * m->pass.rows * width * sizeof(float));
-    *taken = own->values;
+    RNN_TRY(
+        rnn_buffer_reserve_floats(own, m->n_state_rows * m->pass.rows, width, "a module's arrays"));
+    memcpy(own->bytes, state.data, m->n_state_rows * m->pass.rows * width * sizeof(float));
+    *taken = own->bytes;
     return RNN_OK;
 }
 
@@ -265,7 +266,7 @@ static rnn_status run_forward(rnn_module *m, float *out)
     const float *y;
 
     rnn_module_refresh(m);
-    RNN_TRY(rnn_runner_forward(m->runner, &slice, takes_tokens ? NULL : m->x.values, &y));
+    RNN_TRY(rnn_runner_forward(m->runner, &slice, takes_tokens ? NULL : m->x.bytes, &y));
     if (output.is_single)
         memcpy(out, y, m->pass.rows * output.n_features * sizeof *out);
     else

@@ -74,11 +74,6 @@ void rnn_plan_destroy(rnn_plan **plan)
     *plan = NULL;
 }
 
-const rnn_model *rnn_plan_model(const rnn_plan *plan)
-{
-    return plan->model;
-}
-
 size_t rnn_plan_grad_size(const rnn_plan *plan)
 {
     return plan->grad_size;

@@ -27,8 +27,6 @@ typedef struct rnn_plan_part {
 rnn_status rnn_plan_create(rnn_plan **out, const rnn_model *model);
 void rnn_plan_destroy(rnn_plan **plan);
 
-const rnn_model *rnn_plan_model(const rnn_plan *plan);
-
 /* Floats of a packed gradient of the whole model, and a stage's part of it. */
 size_t rnn_plan_grad_size(const rnn_plan *plan);
 rnn_plan_part rnn_plan_stage_part(const rnn_plan *plan, size_t stage);

@@ -138,7 +138,7 @@ static void print_states(const rnn_model *model, size_t layer, FILE *out)
     print_line(out, "state", "c0, c_n", shape, remark);
 }
 
-void rnn_show_model(const rnn_model *model, FILE *out)
+static void show_model(const rnn_model *model, FILE *out)
 {
     const rnn_shape input = rnn_model_input(model), output = rnn_model_output(model);
 
@@ -195,7 +195,7 @@ rnn_status rnn_show_config(const char *path, const char *const *overrides, size_
     RNN_TRY_GOTO(st, rnn_config_load_layers(&config, path, overrides, n_overrides), done);
     RNN_TRY_GOTO(st, find_input(&config, path, overrides, n_overrides, &input), done);
     RNN_TRY_GOTO(st, rnn_model_create(&model, config.layer, config.n_layers, input), done);
-    rnn_show_model(model, out);
+    show_model(model, out);
 done:
     rnn_model_destroy(&model);
     rnn_config_free(&config);
@@ -210,7 +210,7 @@ rnn_status rnn_show_checkpoint(const char *path, FILE *out)
     fprintf(out, "%s: epoch %" PRIu64 ", step %" PRIu64 ", parameters %016" PRIx64 "\n\n", path,
             stored.progress.epoch + (stored.progress.batch_in_epoch > 0), stored.progress.step,
             rnn_digest(stored.params, rnn_model_size(stored.model) * sizeof *stored.params));
-    rnn_show_model(stored.model, out);
+    show_model(stored.model, out);
     rnn_stored_model_free(&stored);
     return RNN_OK;
 }

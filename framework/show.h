@@ -11,8 +11,6 @@
 #include "framework/model.h"
 #include "kernels/status.h"
 
-void rnn_show_model(const rnn_model *model, FILE *out);
-
 /*
  * Shows the model of a configuration. Tables other than [[layer]] may be missing, and no data is
  * opened, if the first layer has its input size; else it comes from the data, which is opened as

@@ -20,17 +20,11 @@ typedef struct plan {
     bool is_lstm;
 } plan;
 
-/* Memory of a slice's size. */
-typedef struct array {
-    float *values;
-    size_t count;
-} array;
-
 typedef struct worker {
     const plan *plan;
     rnn_recurrent_task *task[MAX_DIRECTIONS];
-    array dx_reverse; /* joins dx after the other direction's */
-    array h0, c0;     /* of constants other than zero */
+    rnn_buffer dx_reverse; /* joins dx after the other direction's */
+    rnn_buffer h0, c0;     /* of constants other than zero */
 } worker;
 
 /* -- Plan ------------------------------------------------------------------------------------ */
@@ -148,9 +142,9 @@ static void worker_destroy(void *self)
 
     for (size_t d = 0; d < MAX_DIRECTIONS; d++)
         rnn_recurrent_task_destroy(&w->task[d]);
-    rnn_free(w->dx_reverse.values);
-    rnn_free(w->h0.values);
-    rnn_free(w->c0.values);
+    rnn_buffer_release(&w->dx_reverse);
+    rnn_buffer_release(&w->h0);
+    rnn_buffer_release(&w->c0);
     rnn_free(w);
 }
 
@@ -171,18 +165,9 @@ static rnn_status worker_create(void **out, const void *self)
     return st;
 }
 
-static rnn_status grow(array *a, size_t rows, size_t width)
+static rnn_status grow(rnn_buffer *b, size_t rows, size_t width)
 {
-    size_t count;
-
-    RNN_TRY(rnn_size_multiply(&count, rows, width, "a recurrent layer's slice"));
-    if (count <= a->count)
-        return RNN_OK;
-    rnn_free(a->values);
-    *a = (array){.count = 0};
-    RNN_TRY(RNN_ALLOC(&a->values, count, "a recurrent layer's slice"));
-    a->count = count;
-    return RNN_OK;
+    return rnn_buffer_reserve_floats(b, rows, width, "a recurrent layer's slice");
 }
 
 static rnn_status worker_reserve(void *self, size_t seq_len, size_t rows)
@@ -197,16 +182,19 @@ static rnn_status worker_reserve(void *self, size_t seq_len, size_t rows)
 }
 
 /* An initial state: what the caller gave for this direction, else the layer's constant. */
-static rnn_status initial_state(const float *given, float constant, array *own, size_t rows,
+static rnn_status initial_state(const float *given, float constant, rnn_buffer *own, size_t rows,
                                 size_t width, const float **state)
 {
+    float *values;
+
     *state = given;
     if (given != NULL || constant == 0.0f) /* the kernel's own default */
         return RNN_OK;
     RNN_TRY(grow(own, rows, width));
+    values = own->bytes;
     for (size_t i = 0; i < rows * width; i++)
-        own->values[i] = constant;
-    *state = own->values;
+        values[i] = constant;
+    *state = values;
     return RNN_OK;
 }
 
@@ -269,7 +257,7 @@ static rnn_status backward(void *self, const rnn_slice *slice, const float *dy, 
 
         if (d > 0 && dx != NULL) {
             RNN_TRY(grow(&w->dx_reverse, rnn_slice_positions(slice), p->n_in));
-            own_dx = w->dx_reverse.values;
+            own_dx = w->dx_reverse.bytes;
         }
         RNN_TRY(rnn_recurrent_backward(w->task[d], dy + d * p->n_out, &own, own_dx,
                                        packed + d * rnn_recurrent_grad_size(p->kernel[d])));

@@ -17,7 +17,7 @@ struct rnn_stepper {
     size_t grad_offset; /* in the module's packed gradients */
     rnn_recurrent_steps *steps;
     uint64_t version; /* of the parameters that the recorded steps were taken with */
-    rnn_floats h0, c0;
+    rnn_buffer h0, c0;
 };
 
 /* -- Life ------------------------------------------------------------------------------------ */
@@ -92,8 +92,8 @@ void rnn_stepper_destroy(rnn_stepper **stepper)
         return;
     rnn_recurrent_steps_destroy(&s->steps);
     rnn_module_release(s->module);
-    rnn_free(s->h0.values);
-    rnn_free(s->c0.values);
+    rnn_buffer_release(&s->h0);
+    rnn_buffer_release(&s->c0);
     rnn_free(s);
     *stepper = NULL;
 }
@@ -138,15 +138,18 @@ static rnn_status check_x(const rnn_stepper *s, rnn_const_tensor x)
 /* -- Forward --------------------------------------------------------------------------------- */
 
 /* What was not given is the layer's constant; NULL is the kernel's zeros. */
-static rnn_status or_constant(const float **state, double constant, rnn_floats *own, size_t rows,
+static rnn_status or_constant(const float **state, double constant, rnn_buffer *own, size_t rows,
                               size_t columns)
 {
+    float *values;
+
     if (*state != NULL || constant == 0.0)
         return RNN_OK;
-    RNN_TRY(rnn_floats_reserve(own, rows, columns));
+    RNN_TRY(rnn_buffer_reserve_floats(own, rows, columns, "a stepper's states"));
+    values = own->bytes;
     for (size_t i = 0; i < rows * columns; i++)
-        own->values[i] = (float)constant;
-    *state = own->values;
+        values[i] = (float)constant;
+    *state = values;
     return RNN_OK;
 }
 

@@ -36,6 +36,32 @@ rnn_status rnn_size_multiply(size_t *out, size_t a, size_t b, const char *what)
     return RNN_OK;
 }
 
+rnn_status rnn_buffer_reserve(rnn_buffer *buffer, size_t n_bytes, const char *what)
+{
+    if (n_bytes <= buffer->n_bytes && buffer->bytes != NULL)
+        return RNN_OK;
+    rnn_buffer_release(buffer);
+    RNN_TRY(rnn_alloc(&buffer->bytes, n_bytes, 1, what));
+    buffer->n_bytes = n_bytes;
+    return RNN_OK;
+}
+
+rnn_status rnn_buffer_reserve_floats(rnn_buffer *buffer, size_t rows, size_t columns,
+                                     const char *what)
+{
+    size_t n;
+
+    RNN_TRY(rnn_size_multiply(&n, rows, columns, what));
+    RNN_TRY(rnn_size_multiply(&n, n, sizeof(float), what));
+    return rnn_buffer_reserve(buffer, n, what);
+}
+
+void rnn_buffer_release(rnn_buffer *buffer)
+{
+    rnn_free(buffer->bytes);
+    *buffer = (rnn_buffer){.bytes = NULL};
+}
+
 rnn_status rnn_string_copy(char **out, const char *text)
 {
     size_t length = strlen(text);

@@ -25,6 +25,25 @@ void rnn_free(void *pointer);
 /* *out = a * b, or RNN_ERR_DATA naming `what` if that does not fit. */
 rnn_status rnn_size_multiply(size_t *out, size_t a, size_t b, const char *what);
 
+/* Memory that only grows, for work of different sizes one after another. Empty as {NULL, 0}. */
+typedef struct rnn_buffer {
+    void *bytes;
+    size_t n_bytes;
+} rnn_buffer;
+
+/*
+ * Room for at least n_bytes, a valid pointer even for 0. If that takes new memory, it is zeroed,
+ * and the old content is lost. On failure the buffer is empty. `what` as for rnn_alloc.
+ */
+rnn_status rnn_buffer_reserve(rnn_buffer *buffer, size_t n_bytes, const char *what);
+
+/* The same for rows * columns floats; also RNN_ERR_DATA if that does not fit. */
+rnn_status rnn_buffer_reserve_floats(rnn_buffer *buffer, size_t rows, size_t columns,
+                                     const char *what);
+
+/* Frees the memory; the buffer is empty then. */
+void rnn_buffer_release(rnn_buffer *buffer);
+
 /* A copy of `text` in rnn_alloc memory. */
 rnn_status rnn_string_copy(char **out, const char *text);
 

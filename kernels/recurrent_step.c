@@ -5,19 +5,13 @@
 #include "kernels/memory.h"
 #include "kernels/recurrent_parts.h"
 
-/* Memory that only grows. */
-typedef struct buffer {
-    void *bytes;
-    size_t size;
-} buffer;
-
 enum { X, H, C, Y, H_NEXT, C_NEXT, WORKSPACE, N_KEPT }; /* y is h_next again */
 enum { DH_NEXT, DC_NEXT, DX, DH, DC, ZERO, SCRATCHPAD, N_PASSING };
 
 /* A step's arrays, in use until it has been gone back over. */
 typedef struct step {
     size_t rows;
-    buffer kept[N_KEPT];
+    rnn_buffer kept[N_KEPT];
 } step;
 
 struct rnn_recurrent_steps {
@@ -28,7 +22,7 @@ struct rnn_recurrent_steps {
     rnn_onednn_call *call;
     step *steps; /* [room]; the one at `count` is that of a step that is not kept */
     size_t count, room;
-    buffer passing[N_PASSING];
+    rnn_buffer passing[N_PASSING];
 };
 
 /* -- Memory ---------------------------------------------------------------------------------- */
@@ -57,9 +51,9 @@ void rnn_recurrent_steps_destroy(rnn_recurrent_steps **steps)
     forget_primitives(s);
     for (size_t i = 0; i < s->room; i++)
         for (size_t k = 0; k < N_KEPT; k++)
-            rnn_free(s->steps[i].kept[k].bytes);
+            rnn_buffer_release(&s->steps[i].kept[k]);
     for (size_t k = 0; k < N_PASSING; k++)
-        rnn_free(s->passing[k].bytes);
+        rnn_buffer_release(&s->passing[k]);
     rnn_free(s->steps);
     rnn_free(s);
     *steps = NULL;
@@ -80,15 +74,9 @@ size_t rnn_recurrent_step_rows(const rnn_recurrent_steps *steps)
     return steps->steps[steps->count - 1].rows;
 }
 
-static rnn_status grow(buffer *b, size_t size)
+static rnn_status grow(rnn_buffer *b, size_t n_bytes)
 {
-    if (size <= b->size && b->bytes != NULL)
-        return RNN_OK;
-    rnn_free(b->bytes);
-    *b = (buffer){.size = 0};
-    RNN_TRY(rnn_alloc(&b->bytes, size, 1, "a recurrent layer's step"));
-    b->size = size;
-    return RNN_OK;
+    return rnn_buffer_reserve(b, n_bytes, "a recurrent layer's step");
 }
 
 static rnn_status make_room(rnn_recurrent_steps *s)
@@ -155,7 +143,7 @@ static rnn_status prepare(rnn_recurrent_steps *s, size_t rows)
 
 static void bind_values(const rnn_recurrent_steps *s, const step *current)
 {
-    const buffer *kept = current->kept;
+    const rnn_buffer *kept = current->kept;
 
     rnn_recurrent_bind_weights(s->shared, s->call);
     rnn_onednn_call_bind(s->call, RNN_ARG_SRC_LAYER, kept[X].bytes);
@@ -170,7 +158,7 @@ static void bind_values(const rnn_recurrent_steps *s, const step *current)
 
 /* -- Forward --------------------------------------------------------------------------------- */
 
-static void copy_in(buffer *to, const float *from, size_t count)
+static void copy_in(rnn_buffer *to, const float *from, size_t count)
 {
     if (count == 0)
         return;
@@ -180,7 +168,7 @@ static void copy_in(buffer *to, const float *from, size_t count)
         memset(to->bytes, 0, count * sizeof *from);
 }
 
-static void copy_out(float *to, const buffer *from, size_t count)
+static void copy_out(float *to, const rnn_buffer *from, size_t count)
 {
     if (to != NULL)
         memcpy(to, from->bytes, count * sizeof *to);
@@ -223,7 +211,7 @@ rnn_status rnn_recurrent_step_backward(rnn_recurrent_steps *steps,
     rnn_recurrent_steps *s = steps;
     const step *current = &s->steps[--s->count]; /* its workspace is destroyed in any case */
     size_t rows = current->rows;
-    buffer *passing = s->passing;
+    rnn_buffer *passing = s->passing;
 
     RNN_TRY(prepare(s, rows));
     copy_in(&passing[DH_NEXT], grads->dh_next, rows * s->n_out);

@@ -26,18 +26,12 @@ typedef struct prepared_shape {
     uint64_t last_use;
 } prepared_shape;
 
-/* Memory that only grows. */
-typedef struct buffer {
-    void *bytes;
-    size_t size;
-} buffer;
-
 /* Steps that the same rows take part in: [n_steps][rows]. */
 typedef struct segment {
     size_t n_steps, rows;
     size_t first_step;
     size_t first; /* rows of all steps of the segments before: place in the gathered arrays */
-    buffer workspace, h_n, c_n, dh0, dc0;
+    rnn_buffer workspace, h_n, c_n, dh0, dc0;
 } segment;
 
 struct rnn_recurrent_task {
@@ -46,7 +40,7 @@ struct rnn_recurrent_task {
     prepared_shape shapes[MAX_SHAPES];
     size_t n_shapes;
     uint64_t n_uses;
-    buffer scratchpad, zero_state, unwanted_dx;
+    rnn_buffer scratchpad, zero_state, unwanted_dx;
     /* Of the slice in work. */
     rnn_recurrent_slice slice;
     const float *x;
@@ -55,36 +49,20 @@ struct rnn_recurrent_task {
     bool is_gathered, has_c_n;
     segment *segments;
     size_t n_segments, room;
-    buffer order; /* size_t [N]: the row of the slice that is row i of the segments */
-    buffer gathered_x, gathered_y, gathered_dy, gathered_dx, start_h, start_c, end_dh, end_dc;
+    rnn_buffer order; /* size_t [N]: the row of the slice that is row i of the segments */
+    rnn_buffer gathered_x, gathered_y, gathered_dy, gathered_dx, start_h, start_c, end_dh, end_dc;
 };
 
 /* -- Memory ---------------------------------------------------------------------------------- */
 
-static rnn_status grow(buffer *b, size_t size)
+static rnn_status grow(rnn_buffer *b, size_t n_bytes)
 {
-    if (size <= b->size && b->bytes != NULL)
-        return RNN_OK;
-    rnn_free(b->bytes);
-    *b = (buffer){.size = 0};
-    RNN_TRY(rnn_alloc(&b->bytes, size, 1, "a recurrent layer's workspace"));
-    b->size = size;
-    return RNN_OK;
+    return rnn_buffer_reserve(b, n_bytes, "a recurrent layer's workspace");
 }
 
-static rnn_status grow_floats(buffer *b, size_t rows, size_t columns)
+static rnn_status grow_floats(rnn_buffer *b, size_t rows, size_t columns)
 {
-    size_t count;
-
-    RNN_TRY(rnn_size_multiply(&count, rows, columns, "a recurrent layer's slice"));
-    RNN_TRY(rnn_size_multiply(&count, count, sizeof(float), "a recurrent layer's slice"));
-    return grow(b, count);
-}
-
-static void release(buffer *b)
-{
-    rnn_free(b->bytes);
-    *b = (buffer){.size = 0};
+    return rnn_buffer_reserve_floats(b, rows, columns, "a recurrent layer's slice");
 }
 
 rnn_status rnn_recurrent_task_create(rnn_recurrent_task **out, const rnn_recurrent *recurrent)
@@ -110,19 +88,19 @@ void rnn_recurrent_task_destroy(rnn_recurrent_task **task)
     for (size_t i = 0; i < t->n_shapes; i++)
         forget_shape(&t->shapes[i]);
     for (size_t i = 0; i < t->room; i++) {
-        buffer *own[] = {&t->segments[i].workspace, &t->segments[i].h_n, &t->segments[i].c_n,
-                         &t->segments[i].dh0, &t->segments[i].dc0};
+        rnn_buffer *own[] = {&t->segments[i].workspace, &t->segments[i].h_n, &t->segments[i].c_n,
+                             &t->segments[i].dh0, &t->segments[i].dc0};
 
         for (size_t k = 0; k < sizeof own / sizeof own[0]; k++)
-            release(own[k]);
+            rnn_buffer_release(own[k]);
     }
     {
-        buffer *own[] = {&t->scratchpad, &t->zero_state, &t->unwanted_dx, &t->order,
-                         &t->gathered_x, &t->gathered_y, &t->gathered_dy, &t->gathered_dx,
-                         &t->start_h,    &t->start_c,    &t->end_dh,      &t->end_dc};
+        rnn_buffer *own[] = {&t->scratchpad, &t->zero_state, &t->unwanted_dx, &t->order,
+                             &t->gathered_x, &t->gathered_y, &t->gathered_dy, &t->gathered_dx,
+                             &t->start_h,    &t->start_c,    &t->end_dh,      &t->end_dc};
 
         for (size_t k = 0; k < sizeof own / sizeof own[0]; k++)
-            release(own[k]);
+            rnn_buffer_release(own[k]);
     }
     rnn_free(t->segments);
     rnn_free(t);
@@ -207,7 +185,8 @@ static rnn_status get_shape(rnn_recurrent_task *t, size_t n_steps, size_t rows,
     return RNN_OK;
 }
 
-static rnn_status grow_states(const rnn_recurrent_task *t, size_t rows, buffer *h, buffer *c)
+static rnn_status grow_states(const rnn_recurrent_task *t, size_t rows, rnn_buffer *h,
+                              rnn_buffer *c)
 {
     RNN_TRY(grow_floats(h, rows, t->n_out));
     return t->shared->cfg.cell == RNN_CELL_LSTM ? grow_floats(c, rows, t->shared->cfg.n_hid)
@@ -375,7 +354,7 @@ static void clear_past_ends(const rnn_recurrent_task *t, float *values, size_t w
 }
 
 /* Rows of states into the segments' order; zeros if there are none. */
-static const float *gather_state(const rnn_recurrent_task *t, buffer *into, const float *from,
+static const float *gather_state(const rnn_recurrent_task *t, rnn_buffer *into, const float *from,
                                  size_t width)
 {
     const size_t *order = t->order.bytes;
@@ -583,7 +562,8 @@ static rnn_status prepare_dy(rnn_recurrent_task *t, const float **dy, const floa
 
 /* Gradients of a segment's final states: from the segment after it, and of rows that end here. */
 static const float *join_ends(const rnn_recurrent_task *t, const segment *s, const float *d_n,
-                              const buffer *next, size_t n_go_on, size_t width, buffer *into)
+                              const rnn_buffer *next, size_t n_go_on, size_t width,
+                              rnn_buffer *into)
 {
     const size_t *order = t->order.bytes;
     float *to = into->bytes;
@@ -654,7 +634,7 @@ rnn_status rnn_recurrent_backward(rnn_recurrent_task *task, const float *dy,
 {
     rnn_recurrent_task *t = task;
     size_t n_in = t->shared->cfg.n_in, n_rows = t->slice.seq_len * t->slice.rows;
-    buffer *own_dx = t->is_gathered ? &t->gathered_dx : &t->unwanted_dx;
+    rnn_buffer *own_dx = t->is_gathered ? &t->gathered_dx : &t->unwanted_dx;
     bool in_place = dx != NULL && !t->is_gathered;
 
     if (grads->dc_n != NULL && t->slice.length != NULL && !t->has_c_n)
