@@ -9,7 +9,7 @@
 
 #include "kernels/status.h"
 
-enum { RNN_FILES_MAX = 4 };
+enum { RNN_FILES_MAX = 6 };
 
 /* Files that belong together and the folders that may hold them; all borrowed. */
 typedef struct rnn_files {

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "kernels/clock.h"
@@ -50,6 +51,8 @@ struct rnn_loader {
     place wanted;           /* the next one to prepare; batch n_batches = none */
     size_t prepared, taken; /* counts of batches since the start; batch i is in slot i % N_SLOTS */
     bool stop;
+    rnn_status failure; /* of assembling; no batch comes after it */
+    char message[1024];
 };
 
 /* -- The thread ---------------------------------------------------------------------------------*/
@@ -76,7 +79,7 @@ static bool is_ragged(const rnn_batch_shard *shard)
     return false;
 }
 
-static void assemble_shard(const rnn_loader *loader, slot *into, size_t i)
+static rnn_status assemble_shard(const rnn_loader *loader, slot *into, size_t i)
 {
     const rnn_loader_cfg *cfg = &loader->cfg;
     size_t rows = into->batch.rows, number = into->batch.number;
@@ -96,29 +99,41 @@ static void assemble_shard(const rnn_loader *loader, slot *into, size_t i)
         .sample_id = into->sample_id + i * rows,
     };
     memcpy(into->sample_id + i * rows, index, shard->n_valid * sizeof *index);
-    rnn_dataset_gather(cfg->dataset, cfg->split, index, shard->n_valid, rows, shard->seq_len,
-                       &slice);
+    RNN_TRY(rnn_dataset_gather(cfg->dataset, cfg->split, index, shard->n_valid, rows,
+                               shard->seq_len, &slice));
     shard->is_ragged = is_ragged(shard);
+    return RNN_OK;
 }
 
-static void assemble(const rnn_loader *loader, slot *into, place at)
+static rnn_status assemble(const rnn_loader *loader, slot *into, place at)
 {
     rnn_sampler_set_epoch(loader->sampler, at.epoch);
     into->batch.epoch = at.epoch;
     into->batch.number = at.batch;
     into->batch.n_samples = rnn_sampler_batch_samples(loader->sampler, at.batch);
     for (size_t i = 0; i < loader->cfg.n_shards; i++)
-        assemble_shard(loader, into, i);
+        RNN_TRY(assemble_shard(loader, into, i));
+    return RNN_OK;
 }
 
 static bool has_work(const rnn_loader *loader)
 {
-    return loader->wanted.batch < loader->n_batches && loader->prepared - loader->taken < N_AHEAD;
+    return loader->failure == RNN_OK && loader->wanted.batch < loader->n_batches &&
+           loader->prepared - loader->taken < N_AHEAD;
+}
+
+/* Keeps this thread's message for the consumer. */
+static void fail(rnn_loader *loader, rnn_status st)
+{
+    loader->failure = st;
+    snprintf(loader->message, sizeof loader->message, "%s", rnn_error_message());
+    pthread_cond_broadcast(&loader->changed);
 }
 
 static void *run(void *argument)
 {
     rnn_loader *loader = argument;
+    rnn_status st;
 
     pthread_mutex_lock(&loader->mutex);
     while (!loader->stop) {
@@ -130,10 +145,12 @@ static void *run(void *argument)
             continue;
         }
         pthread_mutex_unlock(&loader->mutex);
-        assemble(loader, into, at);
+        st = assemble(loader, into, at);
         pthread_mutex_lock(&loader->mutex);
+        if (st != RNN_OK)
+            fail(loader, st);
         /* After a seek to elsewhere the slot is simply used again. */
-        if (at.epoch == loader->wanted.epoch && at.batch == loader->wanted.batch) {
+        else if (at.epoch == loader->wanted.epoch && at.batch == loader->wanted.batch) {
             loader->wanted.batch++;
             loader->prepared++;
             pthread_cond_broadcast(&loader->changed);
@@ -315,11 +332,14 @@ rnn_status rnn_loader_seek(rnn_loader *loader, uint32_t epoch, size_t batch)
 /* Whether a batch is there or no more will come. */
 static bool is_settled(const rnn_loader *loader)
 {
-    return loader->prepared > loader->taken || loader->wanted.batch == loader->n_batches;
+    return loader->prepared > loader->taken || loader->wanted.batch == loader->n_batches ||
+           loader->failure != RNN_OK;
 }
 
 rnn_status rnn_loader_next(rnn_loader *loader, const rnn_batch **out)
 {
+    rnn_status st = RNN_OK;
+
     *out = NULL;
     if (!loader->has_place)
         return RNN_FAIL(RNN_ERR_INTERNAL, "the loader was asked for a batch before any seek");
@@ -333,9 +353,11 @@ rnn_status rnn_loader_next(rnn_loader *loader, const rnn_batch **out)
     }
     if (loader->prepared > loader->taken)
         *out = &loader->slots[loader->taken++ % N_SLOTS].batch;
+    else if (loader->failure != RNN_OK)
+        st = rnn_error_adopt(loader->failure, loader->message);
     pthread_cond_broadcast(&loader->changed);
     pthread_mutex_unlock(&loader->mutex);
-    return RNN_OK;
+    return st;
 }
 
 void rnn_loader_padding(const rnn_loader *loader, double *share, double *share_ungrouped)

@@ -64,7 +64,8 @@ rnn_status rnn_loader_seek(rnn_loader *loader, uint32_t epoch, size_t batch);
 
 /*
  * Waits for the next batch. *out is NULL after the last batch of the epoch; seek then starts
- * another. Calling it before the first seek is RNN_ERR_INTERNAL. Not thread-safe: one consumer.
+ * another. If samples could not be read, their error, and again on every further call. Calling it
+ * before the first seek is RNN_ERR_INTERNAL. Not thread-safe: one consumer.
  */
 rnn_status rnn_loader_next(rnn_loader *loader, const rnn_batch **out);
 

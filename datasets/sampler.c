@@ -107,6 +107,8 @@ static rnn_status prepare_grouping(rnn_sampler *sampler)
     if (cfg->length == NULL)
         return RNN_OK;
     RNN_TRY(check_lengths(cfg));
+    if (cfg->is_stream)
+        return RNN_OK;
     RNN_TRY(RNN_ALLOC(&sampler->items, minimum(cfg->batch_size, cfg->n_samples),
                       "the lengths of a batch"));
     RNN_TRY(RNN_ALLOC(&sampler->slice, cfg->n_shards, "the order of slices"));
@@ -129,7 +131,7 @@ static void make_order(rnn_sampler *sampler)
         sampler->order[i] = i;
     if (cfg->shuffle)
         shuffle(sampler->order, cfg->n_samples, cfg->seed, sampler->epoch);
-    for (size_t batch = 0; cfg->length != NULL && batch < sampler->n_batches; batch++)
+    for (size_t batch = 0; sampler->items != NULL && batch < sampler->n_batches; batch++)
         sort_batch(sampler, sampler->order + batch * cfg->batch_size,
                    rnn_sampler_batch_samples(sampler, batch));
 }
@@ -220,13 +222,15 @@ static size_t round_steps(size_t length)
 size_t rnn_sampler_shard_steps(const rnn_sampler *sampler, size_t batch, size_t shard)
 {
     const rnn_sampler_cfg *cfg = &sampler->cfg;
+    size_t n, longest = 0;
     const uint64_t *index;
 
     if (cfg->length == NULL)
         return cfg->seq_len;
-    if (rnn_sampler_shard(sampler, batch, shard, &index) == 0)
-        return 0;
-    return minimum(round_steps(cfg->length[index[0]]), cfg->seq_len);
+    n = rnn_sampler_shard(sampler, batch, shard, &index);
+    for (size_t i = 0; i < n; i++)
+        longest = cfg->length[index[i]] > longest ? cfg->length[index[i]] : longest;
+    return n > 0 ? minimum(round_steps(longest), cfg->seq_len) : 0;
 }
 
 void rnn_sampler_padding(const rnn_sampler *sampler, double *share, double *share_ungrouped)

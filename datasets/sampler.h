@@ -11,6 +11,8 @@
  * are then dealt to the shards such that every aligned run of 2, 4, 8, ... shards has nearly the
  * same work: ranks wait for each other after every batch. Which samples form a batch, and so the
  * gradient of a step up to rounding, does not depend on any of this.
+ *
+ * Streams are left as they are: row r of every batch goes on where row r of the one before ended.
  */
 #ifndef RNN_DATASETS_SAMPLER_H
 #define RNN_DATASETS_SAMPLER_H
@@ -26,6 +28,7 @@ typedef struct rnn_sampler_cfg {
     size_t batch_size; /* global, > 0 */
     size_t n_shards;   /* > 0 */
     bool shuffle;
+    bool is_stream; /* samples stay in the rows they come in; needs shuffle = false */
     uint64_t seed;
     const uint32_t *length; /* [n_samples] steps of each, > 0, borrowed; NULL: all alike */
     size_t seq_len;         /* the longest sequence of the dataset, not only of these samples */

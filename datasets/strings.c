@@ -259,6 +259,7 @@ static void fill_info(rnn_dataset_info *info, const strings *content, const rnn_
     info->n_features = 1;
     info->n_tokens = content->n_alphabet;
     info->target = RNN_TARGET_STEP_LABEL;
+    info->is_strings = true;
     info->n_classes = content->n_alphabet;
     info->digest = rnn_digest(digests, sizeof digests);
     info->bytes_in_memory = 2.0 * (double)n_bytes;
@@ -311,8 +312,8 @@ static const char *token_text(const void *handle, size_t token)
     return content->names[token].text;
 }
 
-static void write_row(const void *handle, rnn_split split, size_t sample, size_t row, size_t rows,
-                      const rnn_dataset_slice *into)
+static rnn_status read_row(const void *handle, rnn_split split, size_t sample, size_t row,
+                           size_t rows, const rnn_dataset_slice *into)
 {
     const strings *content = handle;
     const int32_t *tokens = content->tokens + content->start[sample];
@@ -323,10 +324,15 @@ static void write_row(const void *handle, rnn_split split, size_t sample, size_t
         into->token[t * rows + row] = tokens[t];
         into->label[t * rows + row] = labels[t];
     }
+    return RNN_OK;
 }
 
-const rnn_reader rnn_strings_reader = {.open = open_strings,
+static const char *const keys[] = {"inputs", "targets", "alphabet", NULL};
+
+const rnn_reader rnn_strings_reader = {.name = "strings",
+                                       .keys = keys,
+                                       .open = open_strings,
                                        .destroy = destroy,
                                        .lengths = lengths,
                                        .token_text = token_text,
-                                       .write_row = write_row};
+                                       .read_row = read_row};

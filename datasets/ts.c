@@ -22,14 +22,13 @@
 #include <string.h>
 #include <strings.h>
 
-#include "datasets/files.h"
 #include "datasets/lines.h"
 #include "datasets/reader.h"
 #include "datasets/utf8.h"
 #include "kernels/digest.h"
 #include "kernels/memory.h"
 
-enum { N_SPLITS = 2, MAX_CLASSES = 4096 };
+enum { MAX_CLASSES = 4096 };
 
 typedef struct sample {
     size_t start; /* among the values */
@@ -54,7 +53,7 @@ typedef struct time_series {
     char *class_text; /* the names, each with a zero byte behind it */
     const char **classes;
     size_t n_classes;
-    series_set sets[N_SPLITS];
+    series_set sets[RNN_N_SPLITS];
 } time_series;
 
 /* A file being read. */
@@ -196,7 +195,7 @@ static rnn_status parse_name(parser *p, char *value)
 
     if (name[0] == '\0' || !is_printable(name))
         return fail(p, "expected a name, found %s", quote(name).text);
-    return p->split == RNN_SPLIT_TRAIN ? rnn_string_copy(&p->content->name, name) : RNN_OK;
+    return p->content->name == NULL ? rnn_string_copy(&p->content->name, name) : RNN_OK;
 }
 
 static rnn_status parse_time_stamps(parser *p, char *value)
@@ -274,6 +273,24 @@ static rnn_status take_classes(parser *p, const char *names)
     return content->n_classes > 0 ? RNN_OK : fail(p, "expected the names of classes, found none");
 }
 
+/* Takes those of a trained model. */
+static rnn_status adopt_classes(time_series *content, const rnn_dataset_fit *fit)
+{
+    RNN_TRY(RNN_ALLOC(&content->classes, fit->n_texts, "the classes"));
+    for (; content->n_classes < fit->n_texts; content->n_classes++)
+        content->classes[content->n_classes] = fit->texts[content->n_classes];
+    return RNN_OK;
+}
+
+/* A trained model must know every class of a file. */
+static rnn_status check_known(const parser *p, char *names)
+{
+    for (const char *name; name = next_word(&names), name[0] != '\0';)
+        if (find_class(p->content, name) == p->content->n_classes)
+            return fail(p, "class %s is none that the model was trained on", quote(name).text);
+    return RNN_OK;
+}
+
 /* Those of the test file must be the same in the same order. */
 static rnn_status compare_classes(const parser *p, char *names)
 {
@@ -297,7 +314,9 @@ static rnn_status parse_class_label(parser *p, char *value)
     RNN_TRY(parse_boolean(p, &has_classes, next_word(&value)));
     if (!has_classes)
         return fail(p, "series without classes are not supported: there is nothing to learn");
-    return p->split == RNN_SPLIT_TRAIN ? take_classes(p, value) : compare_classes(p, value);
+    if (p->cfg->fit != NULL)
+        return check_known(p, value);
+    return p->content->n_classes == 0 ? take_classes(p, value) : compare_classes(p, value);
 }
 
 /* A header or a sample says how many dimensions there are: the same everywhere. */
@@ -525,43 +544,45 @@ done:
 
 static rnn_status read_all(time_series *content, const rnn_dataset_cfg *cfg)
 {
-    const rnn_files files = {.search = cfg->search,
-                             .n_search = cfg->n_search,
-                             .names = {cfg->series[RNN_SPLIT_TRAIN], cfg->series[RNN_SPLIT_TEST]},
-                             .n_names = cfg->series[RNN_SPLIT_TEST][0] != '\0' ? 2 : 1};
+    char *paths[RNN_N_SPLITS];
+    rnn_status st;
 
-    RNN_TRY(rnn_files_find(&content->folder, &files));
-    for (size_t i = 0; i < files.n_names; i++) {
-        char *path;
-        rnn_status st;
-
-        RNN_TRY(rnn_files_locate(&path, &files, content->folder, i));
-        st = read_file(content, cfg, (rnn_split)i, path);
-        rnn_free(path);
-        RNN_TRY(st);
-    }
-    return RNN_OK;
+    RNN_TRY_GOTO(st, rnn_reader_find_files(&rnn_series_reader, cfg, &content->folder, paths), done);
+    if (cfg->fit != NULL)
+        RNN_TRY_GOTO(st, adopt_classes(content, cfg->fit), done);
+    for (int split = 0; split < RNN_N_SPLITS; split++)
+        if (paths[split] != NULL)
+            RNN_TRY_GOTO(st, read_file(content, cfg, (rnn_split)split, paths[split]), done);
+done:
+    for (int split = 0; split < RNN_N_SPLITS; split++)
+        rnn_free(paths[split]);
+    return st;
 }
 
 /* -- As a dataset -------------------------------------------------------------------------------*/
 
 static void fill_info(rnn_dataset_info *info, const time_series *content)
 {
-    uint64_t digests[N_SPLITS];
+    static const rnn_split order[RNN_N_SPLITS] = {RNN_SPLIT_TRAIN, RNN_SPLIT_TEST, RNN_SPLIT_VALID};
+    uint64_t digests[RNN_N_SPLITS];
+    size_t n_digests = 2; /* one of zero for a test file that is not there */
 
-    for (size_t split = 0; split < N_SPLITS; split++) {
+    for (size_t i = 0; i < RNN_N_SPLITS; i++) {
+        rnn_split split = order[i];
         const series_set *set = &content->sets[split];
 
         info->n_samples[split] = set->n_samples;
         info->bytes_in_memory += (double)(set->values_room * sizeof *set->values);
-        digests[split] = set->digest;
+        digests[i] = set->digest;
+        if (split == RNN_SPLIT_VALID && set->n_samples > 0)
+            n_digests++;
     }
     info->folder = content->folder;
     info->name = content->name != NULL ? content->name : "unknown";
     info->n_features = content->n_dims;
     info->target = RNN_TARGET_LABEL;
     info->n_classes = content->n_classes;
-    info->digest = rnn_digest(digests, sizeof digests);
+    info->digest = rnn_digest(digests, n_digests * sizeof *digests);
 }
 
 static void destroy(void *handle)
@@ -570,7 +591,7 @@ static void destroy(void *handle)
 
     if (content == NULL)
         return;
-    for (size_t split = 0; split < N_SPLITS; split++) {
+    for (size_t split = 0; split < RNN_N_SPLITS; split++) {
         rnn_free(content->sets[split].values);
         rnn_free(content->sets[split].samples);
         rnn_free(content->sets[split].length);
@@ -609,8 +630,8 @@ static const char *token_text(const void *handle, size_t token)
     return ((const time_series *)handle)->classes[token];
 }
 
-static void write_row(const void *handle, rnn_split split, size_t i, size_t row, size_t rows,
-                      const rnn_dataset_slice *into)
+static rnn_status read_row(const void *handle, rnn_split split, size_t i, size_t row, size_t rows,
+                           const rnn_dataset_slice *into)
 {
     const time_series *content = handle;
     const series_set *set = &content->sets[split];
@@ -621,10 +642,27 @@ static void write_row(const void *handle, rnn_split split, size_t i, size_t row,
     for (size_t t = 0; t < s->length; t++)
         memcpy(into->x + (t * rows + row) * n_dims, set->values + s->start + t * n_dims,
                n_dims * sizeof *into->x);
+    return RNN_OK;
 }
 
-const rnn_reader rnn_series_reader = {.open = open_series,
+static bool recognizes(const unsigned char *bytes, size_t n, const char *path)
+{
+    size_t length = strlen(path);
+
+    return length > 3 && strcmp(path + length - 3, ".ts") == 0 && n > 0 &&
+           (bytes[0] == '@' || bytes[0] == '#');
+}
+
+static const char *const format_keys[] = {
+    "search",        "train_file",    "valid_file",   "test_file", "mean",
+    "std",           "standardize",   "validation",   "test",      "split",
+    "train_samples", "valid_samples", "test_samples", NULL};
+
+const rnn_reader rnn_series_reader = {.name = "ts",
+                                      .keys = format_keys,
+                                      .recognizes = recognizes,
+                                      .open = open_series,
                                       .destroy = destroy,
                                       .lengths = lengths,
                                       .token_text = token_text,
-                                      .write_row = write_row};
+                                      .read_row = read_row};

@@ -435,7 +435,7 @@ static rnn_status check(const loader *l)
                      c->optimizer.momentum, c->optimizer.dampening);
     if (c->checkpoint.best == RNN_BEST_ACCURACY && c->loss.type != RNN_LOSS_CROSS_ENTROPY)
         return BLAME(l, "checkpoint.best",
-                     "test.accuracy needs loss.type \"cross_entropy\", found \"%s\"",
+                     "accuracy needs loss.type \"cross_entropy\", found \"%s\"",
                      rnn_config_key_find("loss.type")->choices[c->loss.type]);
     if (shards != 0 && !is_power_of_two(shards))
         return BLAME(l, "parallel.shards", "expected 0 or a power of two, found %lld", shards);
@@ -666,7 +666,7 @@ static void print_help(const rnn_config_key *key, FILE *out)
 {
     fprintf(out, "  %s: ", rnn_config_key_name(key));
     rnn_config_key_print_expected(key, out);
-    if (key->types != 0) {
+    if (rnn_config_key_types(key) != 0) {
         fputs("; only for ", out);
         rnn_config_key_print_types(key, out);
     }

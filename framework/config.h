@@ -16,7 +16,7 @@
 #include "framework/model.h"
 #include "kernels/status.h"
 
-enum { RNN_CONFIG_MAX_LAYERS = RNN_MODEL_MAX_LAYERS, RNN_CONFIG_MAX_LIST = 16 };
+enum { RNN_CONFIG_MAX_LAYERS = RNN_MODEL_MAX_LAYERS, RNN_CONFIG_MAX_LIST = 64 };
 
 typedef struct rnn_string_list {
     char *items[RNN_CONFIG_MAX_LIST];
@@ -33,19 +33,31 @@ typedef struct rnn_config {
         char *output_dir; /* "" = "runs/" + name */
         char *resume;     /* "auto" | "never" | path */
     } run;
-    struct {
-        int format;             /* rnn_format; idx */
+    struct {                    /* which format has which: the readers in datasets/ */
+        int format;             /* index into rnn_dataset_formats; idx */
         char *name;             /* "" */
-        rnn_string_list search; /* required, at least one; not for strings */
+        rnn_string_list search; /* required, at least one */
         char *train_images, *train_labels, *test_images, *test_labels; /* MNIST's file names */
-        int sequence;                        /* rnn_sequence; rows */
-        char *train_file, *test_file;        /* ts: required; "" = no test samples */
-        rnn_string_list inputs, targets;     /* strings: required */
-        char *alphabet;                      /* strings: "" = the characters in use */
-        double mean, std;                    /* 0, 1 */
-        int64_t train_samples, test_samples; /* 0 = all */
-        int64_t classes;                     /* idx; 256: labels must be below */
-        bool shuffle;                        /* true */
+        int sequence;                                                  /* rnn_sequence; rows */
+        char *train_file, *valid_file, *test_file; /* "" = none; the first is required */
+        char *train_targets, *valid_targets, *test_targets;
+        double validation, test; /* fractions of the training samples; 0 */
+        int split;               /* rnn_split_by; random */
+        char *x, *y, *lengths;   /* names in a file; "x", "y", "" */
+        int target;              /* rnn_target_choice; auto */
+        rnn_string_list columns, target_columns;
+        int64_t look_back, window, stride, horizon; /* 1, 0, 1, 1 */
+        int unit;                                   /* rnn_unit; characters */
+        int64_t max_words, min_count;               /* 0, 1 */
+        int64_t seq_len;
+        int missing;                     /* rnn_missing; refuse */
+        rnn_string_list inputs, targets; /* strings: required */
+        char *alphabet;                  /* strings: "" = the characters in use */
+        double mean, std;                /* 0, 1 */
+        bool standardize, standardize_targets;
+        int64_t train_samples, valid_samples, test_samples; /* 0 = all */
+        int64_t classes;                                    /* idx; 256: labels must be below */
+        bool shuffle;                                       /* true */
     } dataset;
     rnn_layer_cfg layer[RNN_CONFIG_MAX_LAYERS];
     size_t n_layers;
@@ -76,6 +88,7 @@ typedef struct rnn_config {
     } schedule;
     struct {
         int64_t batch_size; /* global; 64 */
+        bool carry_state;   /* false */
     } train;
     struct {
         int64_t shards;  /* power of two; 0 = chosen from batch size and widths */
@@ -96,22 +109,31 @@ typedef struct rnn_config {
     } log;
 } rnn_config;
 
-typedef enum rnn_format { RNN_FORMAT_IDX, RNN_FORMAT_TS, RNN_FORMAT_STRINGS } rnn_format;
-
 /* Which valid steps of a sequence have a part in the loss. */
 typedef enum rnn_loss_steps { RNN_LOSS_STEPS_ALL, RNN_LOSS_STEPS_LAST } rnn_loss_steps;
 
-/* What the best checkpoint is best in; auto: accuracy for cross_entropy, else loss. */
-typedef enum rnn_best { RNN_BEST_AUTO, RNN_BEST_ACCURACY, RNN_BEST_LOSS, RNN_BEST_NONE } rnn_best;
+/*
+ * What the best checkpoint is best in, after each epoch and on the samples for validation (those
+ * for testing if there are none); auto: accuracy for cross_entropy but of a language, else loss.
+ */
+typedef enum rnn_best {
+    RNN_BEST_AUTO,
+    RNN_BEST_ACCURACY,
+    RNN_BEST_LOSS,
+    RNN_BEST_F1,
+    RNN_BEST_MAE,
+    RNN_BEST_RMSE,
+    RNN_BEST_NONE
+} rnn_best;
 
 typedef enum rnn_reduction { RNN_REDUCTION_REPRODUCIBLE, RNN_REDUCTION_ALLREDUCE } rnn_reduction;
 
 /*
  * Reads a configuration file and applies `overrides` ("key=value", from --set, in order; list
  * elements of [[layer]] as layer.0.hidden_size). Resolves defaults (the optimizer's by type,
- * output_dir). Errors: RNN_ERR_NOINPUT for a missing file, RNN_ERR_DATA with "file:line:column: key: problem",
- * for an unknown key also the nearest known one, RNN_ERR_USAGE for a malformed override. Free with
- * rnn_config_free, also after failure.
+ * output_dir). Errors: RNN_ERR_NOINPUT for a missing file, RNN_ERR_DATA with "file:line:column:
+ * key: problem", for an unknown key also the nearest known one, RNN_ERR_USAGE for a malformed
+ * override. Free with rnn_config_free, also after failure.
  */
 rnn_status rnn_config_load(rnn_config *out, const char *path, const char *const *overrides,
                            size_t n_overrides);

@@ -16,12 +16,26 @@
 
 /* -- Choices, in the order of their enums ------------------------------------------------------ */
 
-static const char *const formats[] = {[RNN_FORMAT_IDX] = "idx",
-                                      [RNN_FORMAT_TS] = "ts",
-                                      [RNN_FORMAT_STRINGS] = "strings",
-                                      NULL};
-static const char *const sequences[] = {
-    [RNN_SEQUENCE_ROWS] = "rows", [RNN_SEQUENCE_COLUMNS] = "columns", NULL};
+static const char *const sequences[] = {[RNN_SEQUENCE_ROWS] = "rows",
+                                        [RNN_SEQUENCE_COLUMNS] = "columns",
+                                        [RNN_SEQUENCE_PIXELS] = "pixels",
+                                        NULL};
+static const char *const splits[] = {[RNN_SPLIT_BY_RANDOM] = "random",
+                                     [RNN_SPLIT_BY_STRATIFIED] = "stratified",
+                                     [RNN_SPLIT_BY_ORDER] = "order",
+                                     NULL};
+static const char *const target_choices[] = {[RNN_TARGET_CHOICE_AUTO] = "auto",
+                                             [RNN_TARGET_CHOICE_LABEL] = "label",
+                                             [RNN_TARGET_CHOICE_STEP_LABEL] = "step_label",
+                                             [RNN_TARGET_CHOICE_VALUES] = "values",
+                                             [RNN_TARGET_CHOICE_STEP_VALUES] = "step_values",
+                                             NULL};
+static const char *const units[] = {
+    [RNN_UNIT_CHARACTERS] = "characters", [RNN_UNIT_WORDS] = "words", NULL};
+static const char *const missing_choices[] = {
+    [RNN_MISSING_REFUSE] = "refuse", [RNN_MISSING_ZERO] = "zero",
+    [RNN_MISSING_MEAN] = "mean",     [RNN_MISSING_PREVIOUS] = "previous",
+    [RNN_MISSING_LINEAR] = "linear", NULL};
 static const char *const losses[] = {"cross_entropy",   "mse", "l1", "smooth_l1",
                                      "bce_with_logits", NULL};
 static const char *const loss_reductions[] = {
@@ -44,11 +58,11 @@ static const char *const schedules[] = {[RNN_SCHEDULE_CONSTANT] = "constant",
 static const char *const reductions[] = {
     [RNN_REDUCTION_REPRODUCIBLE] = "reproducible", [RNN_REDUCTION_ALLREDUCE] = "allreduce", NULL};
 static const char *const bindings[] = {"auto", "keep", NULL};
-static const char *const best_metrics[] = {[RNN_BEST_AUTO] = "auto",
-                                           [RNN_BEST_ACCURACY] = "test.accuracy",
-                                           [RNN_BEST_LOSS] = "test.loss",
-                                           [RNN_BEST_NONE] = "none",
-                                           NULL};
+static const char *const best_metrics[] = {
+    [RNN_BEST_AUTO] = "auto", [RNN_BEST_ACCURACY] = "accuracy",
+    [RNN_BEST_LOSS] = "loss", [RNN_BEST_F1] = "f1",
+    [RNN_BEST_MAE] = "mae",   [RNN_BEST_RMSE] = "rmse",
+    [RNN_BEST_NONE] = "none", NULL};
 static const char *const progress_styles[] = {"auto", "bar", "lines", "none", NULL};
 
 /* Choices are read and written as int, whatever integer type an enum has. */
@@ -57,8 +71,9 @@ _Static_assert(sizeof(rnn_layer_type) == sizeof(int), "rnn_layer_type must have 
 /* -- The table --------------------------------------------------------------------------------- */
 
 /* The member of rnn_config is the key's path, so the two cannot drift apart. */
-#define KEY(member)   .path = #member, .offset = offsetof(rnn_config, member)
-#define LAYER(member) .path = "layer[]." #member, .offset = offsetof(rnn_layer_cfg, member)
+#define KEY(member)     .path = #member, .offset = offsetof(rnn_config, member)
+#define LAYER(member)   .path = "layer[]." #member, .offset = offsetof(rnn_layer_cfg, member)
+#define DATASET(member) KEY(dataset.member), .by_format = true
 #define OPTIMIZER(member)                                                                          \
     KEY(optimizer.member), .optimizer_offset = offsetof(rnn_optimizer_cfg, member)
 
@@ -76,9 +91,6 @@ _Static_assert(sizeof(rnn_layer_type) == sizeof(int), "rnn_layer_type must have 
 #define ANY              .min = -(double)INFINITY, .max = (double)INFINITY
 
 #define ONLY(type)  (1u << (type))
-#define IDX         ONLY(RNN_FORMAT_IDX)
-#define TS          ONLY(RNN_FORMAT_TS)
-#define STRINGS     ONLY(RNN_FORMAT_STRINGS)
 #define SGD         ONLY(RNN_OPTIMIZER_SGD)
 #define ADADELTA    ONLY(RNN_OPTIMIZER_ADADELTA)
 #define ADAGRAD     ONLY(RNN_OPTIMIZER_ADAGRAD)
@@ -104,41 +116,87 @@ const rnn_config_key rnn_config_keys[] = {
     {KEY(run.resume), STRING, FROM(1), .fallback = "\"auto\"", .may_change = true,
      .help = "\"auto\" = from output_dir if it has a checkpoint, \"never\", or a checkpoint."},
 
-    {KEY(dataset.format), CHOICE(formats), .fallback = "\"idx\"",
-     .help = "Images in IDX files, time series of the UCR and UEA archives, or strings in here."},
+    {KEY(dataset.format), CHOICE(rnn_dataset_formats), .fallback = "\"idx\"",
+     .help =
+         "Images in IDX files, time series of the UCR and UEA archives, strings in here, a text."},
     {KEY(dataset.name), STRING, FROM(0), .fallback = "\"\"",
      .help = "The dataset this is meant for, to warn about another; \"\" = any."},
-    {KEY(dataset.search), LIST, RANGE(1, RNN_CONFIG_MAX_LIST), .types = IDX | TS,
-     .may_change = true, .help = "Folders to look in, in order; \"~\" and \"$NAME\" are expanded."},
-    {KEY(dataset.train_images), STRING, FROM(1), .fallback = "\"train-images-idx3-ubyte\"",
-     .types = IDX, .may_change = true, .help = "File name; \".gz\" is added if only that exists."},
-    {KEY(dataset.train_labels), STRING, FROM(1), .fallback = "\"train-labels-idx1-ubyte\"",
-     .types = IDX, .may_change = true, .help = "File name."},
-    {KEY(dataset.test_images), STRING, FROM(1), .fallback = "\"t10k-images-idx3-ubyte\"",
-     .types = IDX, .may_change = true, .help = "File name."},
-    {KEY(dataset.test_labels), STRING, FROM(1), .fallback = "\"t10k-labels-idx1-ubyte\"",
-     .types = IDX, .may_change = true, .help = "File name."},
-    {KEY(dataset.sequence), CHOICE(sequences), .fallback = "\"rows\"", .types = IDX,
-     .help = "Which lines of an image are the steps of the sequence."},
-    {KEY(dataset.train_file), STRING, FROM(1), .types = TS, .may_change = true,
-     .help = "File name, as NAME_TRAIN.ts."},
-    {KEY(dataset.test_file), STRING, FROM(0), .fallback = "\"\"", .types = TS, .may_change = true,
-     .help = "File name, as NAME_TEST.ts; \"\" = no test samples."},
-    {KEY(dataset.inputs), LIST, RANGE(1, RNN_CONFIG_MAX_LIST), .types = STRINGS,
+    {DATASET(search), LIST, RANGE(1, RNN_CONFIG_MAX_LIST), .may_change = true,
+     .help = "Folders to look in, in order; \"~\" and \"$NAME\" are expanded."},
+    {DATASET(train_images), STRING, FROM(1), .fallback = "\"train-images-idx3-ubyte\"",
+     .may_change = true, .help = "File name; \".gz\" is added if only that exists."},
+    {DATASET(train_labels), STRING, FROM(1), .fallback = "\"train-labels-idx1-ubyte\"",
+     .may_change = true, .help = "File name."},
+    {DATASET(test_images), STRING, FROM(0), .fallback = "\"t10k-images-idx3-ubyte\"",
+     .may_change = true, .help = "File name; \"\" = none."},
+    {DATASET(test_labels), STRING, FROM(0), .fallback = "\"t10k-labels-idx1-ubyte\"",
+     .may_change = true, .help = "File name; \"\" = none."},
+    {DATASET(sequence), CHOICE(sequences), .fallback = "\"rows\"",
+     .help = "Which lines of an image are the steps of the sequence, or every pixel."},
+    {DATASET(train_file), STRING, FROM(1), .may_change = true,
+     .help = "File name, as NAME_TRAIN.ts; of npy, the inputs."},
+    {DATASET(valid_file), STRING, FROM(0), .fallback = "\"\"", .may_change = true,
+     .help = "File name; \"\" = none."},
+    {DATASET(test_file), STRING, FROM(0), .fallback = "\"\"", .may_change = true,
+     .help = "File name; \"\" = none."},
+    {DATASET(train_targets), STRING, FROM(1), .may_change = true, .help = "File name."},
+    {DATASET(valid_targets), STRING, FROM(0), .fallback = "\"\"", .may_change = true,
+     .help = "File name; \"\" = none."},
+    {DATASET(test_targets), STRING, FROM(0), .fallback = "\"\"", .may_change = true,
+     .help = "File name; \"\" = none."},
+    {DATASET(validation), NUMBER, BELOW_ONE, .fallback = "0.0",
+     .help = "This fraction of the training samples is for validation; series: the end."},
+    {DATASET(test), NUMBER, BELOW_ONE, .fallback = "0.0",
+     .help = "This fraction of the training samples is for testing; series: the end."},
+    {DATASET(split), CHOICE(splits), .fallback = "\"random\"",
+     .help = "How they are chosen: by the seed, so from every class, or the last ones."},
+    {DATASET(x), STRING, FROM(1), .fallback = "\"x\"", .help = "Name of the inputs in the file."},
+    {DATASET(y), STRING, FROM(1), .fallback = "\"y\"", .help = "Name of the targets in the file."},
+    {DATASET(lengths), STRING, FROM(0), .fallback = "\"\"",
+     .help = "Name of the sequences' lengths in the file; \"\" = \"lengths\" if there is one."},
+    {DATASET(target), CHOICE(target_choices), .fallback = "\"auto\"",
+     .help = "What is to be learned: a class or values, of a sequence or of every step."},
+    {DATASET(columns), LIST, RANGE(0, RNN_CONFIG_MAX_LIST), .fallback = "[]",
+     .help = "Names of the columns that are features, or their numbers from 1; [] = all numbers."},
+    {DATASET(target_columns), LIST, RANGE(0, RNN_CONFIG_MAX_LIST), .fallback = "[]",
+     .help = "Columns to learn; [] = those that are features."},
+    {DATASET(look_back), INTEGER, RANGE(1, MAX_SIZE), .fallback = "1",
+     .help = "Rows that are the features of a step."},
+    {DATASET(window), INTEGER, RANGE(0, INT32_MAX), .fallback = "0",
+     .help = "Steps of a sample; 0 = all rows are one sample."},
+    {DATASET(stride), INTEGER, RANGE(1, INT32_MAX), .fallback = "1",
+     .help = "Rows from one sample to the next."},
+    {DATASET(horizon), INTEGER, RANGE(0, MAX_SIZE), .fallback = "1",
+     .help = "Rows ahead that are to be learned; 0 = a step's own row."},
+    {DATASET(unit), CHOICE(units), .fallback = "\"characters\"",
+     .help = "What of a text is a step."},
+    {DATASET(max_words), INTEGER, RANGE(0, MAX_SIZE), .fallback = "0",
+     .help = "Only the most frequent words get a number of their own; 0 = all."},
+    {DATASET(min_count), INTEGER, RANGE(1, INT32_MAX), .fallback = "1",
+     .help = "Only words that occur so often get a number of their own."},
+    {DATASET(seq_len), INTEGER, RANGE(1, INT32_MAX), .help = "Steps of a sample."},
+    {DATASET(missing), CHOICE(missing_choices), .fallback = "\"refuse\"",
+     .help = "What stands in for a missing value; \"linear\" = between its neighbours."},
+    {DATASET(inputs), LIST, RANGE(1, RNN_CONFIG_MAX_LIST),
      .help = "Training samples: each character is the token of a step."},
-    {KEY(dataset.targets), LIST, RANGE(1, RNN_CONFIG_MAX_LIST), .types = STRINGS,
+    {DATASET(targets), LIST, RANGE(1, RNN_CONFIG_MAX_LIST),
      .help = "What each step of inputs is to give: as many strings, as long."},
-    {KEY(dataset.alphabet), STRING, FROM(0), .fallback = "\"\"", .types = STRINGS,
+    {DATASET(alphabet), STRING, FROM(0), .fallback = "\"\"",
      .help = "The characters in the order of their numbers; \"\" = those in use, sorted."},
-    {KEY(dataset.mean), NUMBER, ANY, .fallback = "0.0", .types = IDX | TS,
+    {DATASET(mean), NUMBER, ANY, .fallback = "0.0",
      .help = "A value v enters as (v - mean) / std; a pixel p of 0..255 has the value p / 255."},
-    {KEY(dataset.std), NUMBER, ANY, .fallback = "1.0", .types = IDX | TS,
-     .help = "See mean; not 0."},
-    {KEY(dataset.train_samples), INTEGER, FROM(0), .fallback = "0", .types = IDX | TS,
+    {DATASET(std), NUMBER, ANY, .fallback = "1.0", .help = "See mean; not 0."},
+    {DATASET(standardize), BOOLEAN, .fallback = "false",
+     .help = "Every feature gets mean 0 and deviation 1 over the training samples."},
+    {DATASET(standardize_targets), BOOLEAN, .fallback = "false",
+     .help = "So do targets that are values; metrics and predictions are in their own units."},
+    {DATASET(train_samples), INTEGER, FROM(0), .fallback = "0",
      .help = "Use only the first so many; 0 = all."},
-    {KEY(dataset.test_samples), INTEGER, FROM(0), .fallback = "0", .types = IDX | TS,
+    {DATASET(valid_samples), INTEGER, FROM(0), .fallback = "0",
      .help = "Use only the first so many; 0 = all."},
-    {KEY(dataset.classes), INTEGER, RANGE(1, INT32_MAX), .fallback = "256", .types = IDX,
+    {DATASET(test_samples), INTEGER, FROM(0), .fallback = "0",
+     .help = "Use only the first so many; 0 = all."},
+    {DATASET(classes), INTEGER, RANGE(1, INT32_MAX), .fallback = "256",
      .help = "Labels must be below this."},
     {KEY(dataset.shuffle), BOOLEAN, .fallback = "true",
      .help = "Another order of the training samples in every epoch."},
@@ -246,6 +304,8 @@ const rnn_config_key rnn_config_keys[] = {
 
     {KEY(train.batch_size), INTEGER, RANGE(1, MAX_SIZE), .fallback = "64",
      .help = "Samples of a step, over all ranks together."},
+    {KEY(train.carry_state), BOOLEAN, .fallback = "false",
+     .help = "Of a text: batches go on where the one before ended, states included."},
 
     {KEY(parallel.shards), INTEGER, RANGE(0, MAX_SIZE), .fallback = "0",
      .help = "Slices of a batch: a power of two; 0 = from batch size and widths."},
@@ -265,7 +325,8 @@ const rnn_config_key rnn_config_keys[] = {
     {KEY(checkpoint.keep), INTEGER, FROM(0), .fallback = "3", .may_change = true,
      .help = "The newest so many stay, and the best; 0 = all."},
     {KEY(checkpoint.best), CHOICE(best_metrics), .fallback = "\"auto\"", .may_change = true,
-     .help = "What best.h5 is best in; \"auto\" = test.accuracy for labels, else test.loss."},
+     .help = "What best.h5 is best in; \"auto\" = accuracy for labels, else loss; of validation if "
+             "any."},
 
     {KEY(log.interval), NUMBER, FROM(0), .fallback = "10.0", .may_change = true,
      .help = "Seconds between progress lines away from a terminal."},
@@ -318,14 +379,27 @@ const rnn_config_key *rnn_config_key_decider(const rnn_config_key *key)
     return &rnn_config_keys[k];
 }
 
+unsigned rnn_config_key_types(const rnn_config_key *key)
+{
+    unsigned types = 0;
+
+    if (!key->by_format)
+        return key->types;
+    for (size_t f = 0; rnn_dataset_formats[f] != NULL; f++)
+        if (rnn_dataset_format_uses(f, rnn_config_key_name(key)))
+            types |= 1u << f;
+    return types;
+}
+
 bool rnn_config_key_applies(const rnn_config_key *key, const rnn_config *config, size_t layer)
 {
+    unsigned types = rnn_config_key_types(key);
     const int *type;
 
-    if (key->types == 0)
+    if (types == 0 && !key->by_format)
         return true;
     type = rnn_config_key_field(rnn_config_key_decider(key), config, layer);
-    return (key->types >> *type & 1u) != 0;
+    return (types >> *type & 1u) != 0;
 }
 
 void *rnn_config_key_field(const rnn_config_key *key, const rnn_config *config, size_t layer)
@@ -390,7 +464,7 @@ void rnn_config_key_print_types(const rnn_config_key *key, FILE *out)
     const char *separator = "";
 
     for (unsigned t = 0; choices[t] != NULL; t++) {
-        if ((key->types >> t & 1u) != 0) {
+        if ((rnn_config_key_types(key) >> t & 1u) != 0) {
             fprintf(out, "%s%s", separator, choices[t]);
             separator = ", ";
         }

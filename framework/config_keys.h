@@ -34,6 +34,7 @@ typedef struct rnn_config_key {
     const char *fallback;       /* the default as TOML; NULL: required, or by optimizer */
     size_t optimizer_offset;    /* else 0; in rnn_optimizer_cfg, whose defaults go by type */
     unsigned types;             /* bit t: the key belongs to type t of its table; 0: to all */
+    bool by_format;             /* of [dataset]: the formats' readers say which have it */
     bool may_change;            /* on resume */
     const char *help;
 } rnn_config_key;
@@ -52,6 +53,9 @@ bool rnn_config_key_is_required(const rnn_config_key *key);
 
 /* The row that decides about key->types: the first of its table, `type` or `format`. */
 const rnn_config_key *rnn_config_key_decider(const rnn_config_key *key);
+
+/* Bit t: the key belongs to type t of its table; 0: to all. */
+unsigned rnn_config_key_types(const rnn_config_key *key);
 
 /* Whether the key belongs to the type that its table has. `layer` is ignored but for layer[]. */
 bool rnn_config_key_applies(const rnn_config_key *key, const rnn_config *config, size_t layer);

@@ -2,7 +2,7 @@
 
 #include <omp.h>
 
-#include "framework/config_keys.h"
+#include "framework/data.h"
 #include "framework/file_io.h"
 #include "kernels/digest.h"
 #include "kernels/memory.h"
@@ -43,34 +43,9 @@ static rnn_status compare_ranks(rnn_run *run)
 
 /* -- Data ------------------------------------------------------------------------------------ */
 
-rnn_status rnn_run_open_dataset(rnn_dataset **out, const rnn_config *c)
-{
-    const rnn_dataset_cfg cfg = {
-        .format = rnn_config_key_find("dataset.format")->choices[c->dataset.format],
-        .name = c->dataset.name,
-        .search = (const char *const *)c->dataset.search.items,
-        .n_search = (size_t)c->dataset.search.count,
-        .images = {c->dataset.train_images, c->dataset.test_images},
-        .labels = {c->dataset.train_labels, c->dataset.test_labels},
-        .sequence = (rnn_sequence)c->dataset.sequence,
-        .mean = c->dataset.mean,
-        .std = c->dataset.std,
-        .limit = {(size_t)c->dataset.train_samples, (size_t)c->dataset.test_samples},
-        .n_classes = (size_t)c->dataset.classes,
-        .series = {c->dataset.train_file, c->dataset.test_file},
-        .inputs = (const char *const *)c->dataset.inputs.items,
-        .n_inputs = (size_t)c->dataset.inputs.count,
-        .targets = (const char *const *)c->dataset.targets.items,
-        .n_targets = (size_t)c->dataset.targets.count,
-        .alphabet = c->dataset.alphabet,
-    };
-
-    return rnn_dataset_open(out, &cfg);
-}
-
 static rnn_status open_dataset(rnn_run *run)
 {
-    RNN_TRY(rnn_comm_agree(run->comm, rnn_run_open_dataset(&run->dataset, run->config)));
+    RNN_TRY(rnn_comm_agree(run->comm, rnn_data_open(&run->dataset, run->config, NULL)));
     return rnn_comm_compare(run->comm, rnn_dataset_get_info(run->dataset)->digest, "data");
 }
 
@@ -80,14 +55,16 @@ static rnn_status create_loaders(rnn_run *run)
     const rnn_config *c = run->config;
     const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
 
-    for (int split = RNN_SPLIT_TRAIN; split <= RNN_SPLIT_TEST; split++) {
+    for (int split = 0; split < RNN_N_SPLITS; split++) {
         const rnn_loader_cfg cfg = {
             .dataset = run->dataset,
             .split = (rnn_split)split,
             .sampler = {.n_samples = info->n_samples[split],
                         .batch_size = (size_t)c->train.batch_size,
                         .n_shards = run->n_shards,
-                        .shuffle = split == RNN_SPLIT_TRAIN && c->dataset.shuffle,
+                        .shuffle =
+                            split == RNN_SPLIT_TRAIN && c->dataset.shuffle && info->n_streams == 0,
+                        .is_stream = info->n_streams > 0,
                         .seed = (uint64_t)c->run.seed,
                         .length = rnn_dataset_lengths(run->dataset, (rnn_split)split)},
             .first_shard = run->first_shard,
@@ -102,14 +79,6 @@ static rnn_status create_loaders(rnn_run *run)
     return RNN_OK;
 }
 
-rnn_shape rnn_run_input(const rnn_dataset *dataset)
-{
-    const rnn_dataset_info *info = rnn_dataset_get_info(dataset);
-
-    return (rnn_shape){
-        .seq_len = info->seq_len, .n_features = info->n_features, .n_tokens = info->n_tokens};
-}
-
 /* -- Model ----------------------------------------------------------------------------------- */
 
 static rnn_status create_model(rnn_run *run)
@@ -117,7 +86,7 @@ static rnn_status create_model(rnn_run *run)
     const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
     const rnn_config *c = run->config;
 
-    RNN_TRY(rnn_model_create(&run->model, c->layer, c->n_layers, rnn_run_input(run->dataset)));
+    RNN_TRY(rnn_model_create(&run->model, c->layer, c->n_layers, rnn_data_input(run->dataset)));
     run->objective = (rnn_objective){
         .type = (rnn_loss_type)c->loss.type,
         .is_sum = c->loss.reduction == RNN_LOSS_REDUCTION_SUM,
@@ -204,7 +173,7 @@ static rnn_status prepare_predictions(rnn_run *run)
 {
     const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
 
-    if (run->config->dataset.format != RNN_FORMAT_STRINGS)
+    if (!info->is_strings)
         return RNN_OK;
     return RNN_ALLOC(&run->predicted, info->n_samples[RNN_SPLIT_TRAIN] * info->seq_len,
                      "predictions");
@@ -258,8 +227,8 @@ void rnn_run_destroy(rnn_run **run)
 
     if (r == NULL)
         return;
-    rnn_loader_destroy(&r->loader[RNN_SPLIT_TRAIN]);
-    rnn_loader_destroy(&r->loader[RNN_SPLIT_TEST]);
+    for (int split = 0; split < RNN_N_SPLITS; split++)
+        rnn_loader_destroy(&r->loader[split]);
     rnn_executor_destroy(&r->executor);
     rnn_reducer_destroy(&r->reducer);
     rnn_optimizer_destroy(&r->optimizer);

@@ -34,15 +34,11 @@ typedef struct rnn_run {
     size_t first_shard, n_own_shards; /* this rank's */
     rnn_executor *executor;
     rnn_reducer *reducer;
-    rnn_loader *loader[2]; /* by rnn_split; NULL for an empty split */
-    double *news;          /* [RNN_STEP_SLOTS + n_shards], what ranks tell each other per step */
+    rnn_loader *loader[RNN_N_SPLITS]; /* NULL for an empty split */
+    double *news;      /* [RNN_STEP_SLOTS + n_shards], what ranks tell each other per step */
     double *predicted; /* [train samples][seq_len] class + 1, 0 = not this rank's; of texts only */
-    uint64_t total_steps;  /* where the run ends */
+    uint64_t total_steps; /* where the run ends */
 } rnn_run;
-
-/* Not collective: opens the dataset of a configuration; what a model gets from a dataset. */
-rnn_status rnn_run_open_dataset(rnn_dataset **out, const rnn_config *config);
-rnn_shape rnn_run_input(const rnn_dataset *dataset);
 
 /*
  * Collective. Makes the run, with the model at its initial parameters, after comparing program,
@@ -53,8 +49,8 @@ void rnn_run_destroy(rnn_run **run);
 
 /*
  * The number of shards of a global batch when the configuration leaves it open: a power of two,
- * from batch size and the widest layer's output alone, never from ranks or threads. Slices of 8 rows keep
- * the primitives at full rate up to 256 units, wider layers want 16.
+ * from batch size and the widest layer's output alone, never from ranks or threads. Slices of 8
+ * rows keep the primitives at full rate up to 256 units, wider layers want 16.
  */
 size_t rnn_run_default_shards(size_t batch_size, size_t widest);
 

@@ -7,7 +7,7 @@
 #include "framework/config.h"
 #include "framework/exchange.h"
 #include "framework/layer_args.h"
-#include "framework/run.h"
+#include "framework/data.h"
 #include "kernels/digest.h"
 
 enum { NAME_SIZE = 80, SHAPE_SIZE = 80, NUMBER_SIZE = 32 };
@@ -161,8 +161,8 @@ static rnn_status get_data_input(const char *path, const char *const *overrides,
     rnn_dataset *dataset = NULL;
 
     RNN_TRY_GOTO(st, rnn_config_load(&config, path, overrides, n_overrides), done);
-    RNN_TRY_GOTO(st, rnn_run_open_dataset(&dataset, &config), done);
-    *input = rnn_run_input(dataset);
+    RNN_TRY_GOTO(st, rnn_data_open(&dataset, &config, NULL), done);
+    *input = rnn_data_input(dataset);
 done:
     rnn_dataset_destroy(&dataset);
     rnn_config_free(&config);

@@ -30,6 +30,7 @@ void rnn_free(void *pointer)
 
 rnn_status rnn_size_multiply(size_t *out, size_t a, size_t b, const char *what)
 {
+    *out = 0;
     if (a != 0 && b > SIZE_MAX / a)
         return RNN_FAIL(RNN_ERR_DATA, "%s: %zu x %zu does not fit in memory", what, a, b);
     *out = a * b;

@@ -129,10 +129,10 @@ static void fashion_mnist_is_recognised_by_content(void **state)
         skip();
     }
     cfg.name = "Fashion-MNIST";
-    cfg.images[RNN_SPLIT_TRAIN] = "train-images-idx3-ubyte";
-    cfg.labels[RNN_SPLIT_TRAIN] = "train-labels-idx1-ubyte";
-    cfg.images[RNN_SPLIT_TEST] = "t10k-images-idx3-ubyte";
-    cfg.labels[RNN_SPLIT_TEST] = "t10k-labels-idx1-ubyte";
+    cfg.file[RNN_SPLIT_TRAIN] = "train-images-idx3-ubyte";
+    cfg.target_file[RNN_SPLIT_TRAIN] = "train-labels-idx1-ubyte";
+    cfg.file[RNN_SPLIT_TEST] = "t10k-images-idx3-ubyte";
+    cfg.target_file[RNN_SPLIT_TEST] = "t10k-labels-idx1-ubyte";
     dataset = open_dataset(&cfg);
     info = rnn_dataset_get_info(dataset);
     assert_string_equal(info->name, "Fashion-MNIST");

@@ -232,7 +232,7 @@ static rnn_dataset *open_series(void)
                                  .search = search,
                                  .n_search = 1,
                                  .std = 1,
-                                 .series = {"t.ts", ""}};
+                                 .file = {"t.ts"}};
     rnn_dataset *out;
     rnn_status st;
     FILE *file;

@@ -103,7 +103,7 @@ static rnn_dataset_cfg make_cfg(const char *train, const char *test)
                              .n_search = 1,
                              .mean = 0,
                              .std = 1,
-                             .series = {train, test}};
+                             .file = {train, "", test}};
 }
 
 static rnn_dataset *open_cfg(const rnn_dataset_cfg *cfg)
