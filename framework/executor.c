@@ -41,10 +41,11 @@ struct rnn_executor {
     size_t packed_size;
     worker *workers; /* [n_threads] */
     rnn_loss_sums *results;
-    int32_t *predicted; /* [n_shards][n_predicted] if they are kept */
+    int32_t *predicted; /* [n_shards][n_predicted], of cross entropy */
     size_t n_predicted; /* room of a shard */
     uint64_t step;      /* of the running pass, and whether it is one of training */
     bool is_training;
+    rnn_carry *carried[2];               /* by is_training; NULL unless states are carried */
     node_stack joined;                   /* the rank's nodes; buffers belong to workers */
     float *unpacked[RNN_TREE_MAX_NODES]; /* [model size] each, made on first use */
 };
@@ -95,6 +96,19 @@ static void destroy_worker(worker *w)
         rnn_free(w->tree.spare[i]);
 }
 
+static rnn_status create_carries(rnn_executor *e)
+{
+    const rnn_carry_cfg cfg = {.model = e->cfg.model,
+                               .rows = e->cfg.rows,
+                               .n_shards = e->cfg.n_all_shards,
+                               .first_shard = e->cfg.first_shard,
+                               .n_own_shards = e->cfg.n_shards};
+
+    for (size_t i = 0; e->cfg.carries_state && i < 2; i++)
+        RNN_TRY(rnn_carry_create(&e->carried[i], &cfg));
+    return RNN_OK;
+}
+
 static rnn_status create_shared(rnn_executor *e)
 {
     rnn_shape out = rnn_model_output(e->cfg.model);
@@ -103,7 +117,8 @@ static rnn_status create_shared(rnn_executor *e)
     e->packed_size = rnn_plan_grad_size(e->plan);
     RNN_TRY(RNN_ALLOC(&e->results, e->cfg.n_shards, "the executor"));
     RNN_TRY(RNN_ALLOC(&e->workers, (size_t)e->cfg.n_threads, "the workers"));
-    if (!e->cfg.keeps_predictions)
+    RNN_TRY(create_carries(e));
+    if (e->cfg.objective.type != RNN_LOSS_CROSS_ENTROPY)
         return RNN_OK;
     e->n_predicted = (out.is_single ? 1 : out.seq_len) * e->cfg.rows;
     return RNN_ALLOC(&e->predicted, e->cfg.n_shards * e->n_predicted, "predictions");
@@ -140,6 +155,8 @@ void rnn_executor_destroy(rnn_executor **executor)
     for (size_t i = 0; i < RNN_TREE_MAX_NODES; i++)
         rnn_free(e->unpacked[i]);
     rnn_plan_destroy(&e->plan);
+    rnn_carry_destroy(&e->carried[false]);
+    rnn_carry_destroy(&e->carried[true]);
     rnn_free(e->workers);
     rnn_free(e->results);
     rnn_free(e->predicted);
@@ -163,6 +180,7 @@ void rnn_executor_load(rnn_executor *executor, const float *params)
 static rnn_slice slice_of(const rnn_executor *e, const rnn_batch *batch, size_t shard)
 {
     const rnn_batch_shard *s = &batch->shard[shard];
+    const rnn_carry *carry = e->carried[e->is_training];
 
     return (rnn_slice){.seq_len = s->seq_len,
                        .rows = batch->rows,
@@ -172,28 +190,55 @@ static rnn_slice slice_of(const rnn_executor *e, const rnn_batch *batch, size_t 
                        .is_training = e->is_training,
                        .seed = e->cfg.seed,
                        .step = (uint32_t)e->step,
-                       .first_row = (batch->first_shard + shard) * batch->rows};
+                       .first_row = (batch->first_shard + shard) * batch->rows,
+                       .states = carry != NULL ? rnn_carry_states(carry, shard) : NULL};
+}
+
+/* Before every pass over a batch. `step` counts those of training. */
+static void begin_pass(rnn_executor *e, const rnn_batch *batch, bool is_training, uint64_t step)
+{
+    rnn_carry *carry = e->carried[is_training];
+
+    e->step = step;
+    e->is_training = is_training;
+    if (carry == NULL)
+        return;
+    if (batch->number == 0)
+        rnn_carry_reset(carry);
+    rnn_carry_advance(carry);
+}
+
+/* Where the answers of a shard are to be kept; NULL if nobody wants them. */
+static int32_t *predicted_of(const rnn_executor *e, size_t shard)
+{
+    if (e->predicted == NULL || (e->is_training && !e->cfg.keeps_predictions))
+        return NULL;
+    return e->predicted + shard * e->n_predicted;
 }
 
 /* Forward and loss; the loss's gradient too if a backward pass follows. */
 static rnn_status shard_forward(rnn_executor *e, worker *w, const rnn_batch *batch, size_t shard,
-                                bool with_gradient)
+                                const rnn_observer *observer)
 {
     const rnn_slice slice = slice_of(e, batch, shard);
+    const rnn_batch_shard *targets = &batch->shard[shard];
+    int32_t *predicted = predicted_of(e, shard);
     const float *y;
 
-    RNN_TRY(rnn_runner_forward(w->runner, &slice, batch->shard[shard].x, &y));
+    RNN_TRY(rnn_runner_forward(w->runner, &slice, targets->x, &y));
     e->results[shard] =
-        rnn_objective_apply(&e->cfg.objective, &slice, rnn_model_output(e->cfg.model), y,
-                            &batch->shard[shard], with_gradient ? rnn_runner_dy(w->runner) : NULL,
-                            e->predicted != NULL ? e->predicted + shard * e->n_predicted : NULL);
+        rnn_objective_apply(&e->cfg.objective, &slice, rnn_model_output(e->cfg.model), y, targets,
+                            e->is_training ? rnn_runner_dy(w->runner) : NULL, predicted);
+    if (observer != NULL)
+        observer->see(observer->context, (int)(w - e->workers), shard,
+                      &(rnn_answers){&slice, y, predicted, targets});
     return RNN_OK;
 }
 
 static rnn_status shard_gradient(rnn_executor *e, worker *w, const rnn_batch *batch, size_t shard,
                                  float *packed)
 {
-    RNN_TRY(shard_forward(e, w, batch, shard, true));
+    RNN_TRY(shard_forward(e, w, batch, shard, NULL));
     return rnn_runner_backward(w->runner, packed);
 }
 
@@ -306,8 +351,7 @@ rnn_status rnn_executor_gradients(rnn_executor *executor, const rnn_batch *batch
 {
     rnn_executor *e = executor;
 
-    e->step = step;
-    e->is_training = true;
+    begin_pass(e, batch, true, step);
     RNN_TRY(for_each_worker(e, worker_gradients, batch));
     RNN_TRY(for_each_worker(e, join_part, NULL));
     for (size_t i = 0; i < e->joined.n_nodes; i++)
@@ -337,14 +381,13 @@ static rnn_status worker_begin(rnn_executor *e, worker *w, const void *argument)
     for (size_t i = 0; i < w->last && w->last < w->count; i++)
         RNN_TRY(shard_gradient(e, w, batch, w->first + i, w->sum));
     if (w->last < w->count)
-        RNN_TRY(shard_forward(e, w, batch, w->first + w->last, true));
+        RNN_TRY(shard_forward(e, w, batch, w->first + w->last, NULL));
     return RNN_OK;
 }
 
 rnn_status rnn_executor_begin(rnn_executor *executor, const rnn_batch *batch, uint64_t step)
 {
-    executor->step = step;
-    executor->is_training = true;
+    begin_pass(executor, batch, true, step);
     return for_each_worker(executor, worker_begin, batch);
 }
 
@@ -396,22 +439,35 @@ rnn_status rnn_executor_finish(rnn_executor *executor, size_t stage, float *grad
 
 /* -- Evaluation ------------------------------------------------------------------------------ */
 
+typedef struct evaluate_args {
+    const rnn_batch *batch;
+    const rnn_observer *observer;
+} evaluate_args;
+
 static rnn_status worker_evaluate(rnn_executor *e, worker *w, const void *argument)
 {
-    const rnn_batch *batch = argument;
+    const evaluate_args *args = argument;
 
     for (size_t shard = w->first; shard < w->first + w->count; shard++) {
         e->results[shard] = (rnn_loss_sums){0};
-        if (batch->shard[shard].n_valid > 0)
-            RNN_TRY(shard_forward(e, w, batch, shard, false));
+        if (args->batch->shard[shard].n_valid > 0)
+            RNN_TRY(shard_forward(e, w, args->batch, shard, args->observer));
     }
     return RNN_OK;
 }
 
-rnn_status rnn_executor_evaluate(rnn_executor *executor, const rnn_batch *batch)
+rnn_status rnn_executor_evaluate(rnn_executor *executor, const rnn_batch *batch,
+                                 const rnn_observer *observer)
 {
-    executor->is_training = false;
-    return for_each_worker(executor, worker_evaluate, batch);
+    const evaluate_args args = {batch, observer};
+
+    begin_pass(executor, batch, false, 0);
+    return for_each_worker(executor, worker_evaluate, &args);
+}
+
+rnn_carry *rnn_executor_carry(rnn_executor *executor)
+{
+    return executor->carried[true];
 }
 
 const rnn_loss_sums *rnn_executor_results(const rnn_executor *executor)

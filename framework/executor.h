@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "datasets/loader.h"
+#include "framework/carry.h"
 #include "framework/model.h"
 #include "framework/objective.h"
 #include "kernels/loss.h"
@@ -29,7 +30,9 @@ typedef struct rnn_executor_cfg {
     size_t rows;                  /* of every slice */
     size_t first_shard, n_shards; /* this rank's run */
     int n_threads;
-    bool keeps_predictions; /* see rnn_executor_predicted */
+    size_t n_all_shards;    /* of the global batch */
+    bool carries_state;     /* batches go on where the one before ended; batch 0 begins anew */
+    bool keeps_predictions; /* also while training; see rnn_executor_predicted */
 } rnn_executor_cfg;
 
 /* Creates each worker and its buffers in its own thread. */
@@ -58,13 +61,25 @@ rnn_status rnn_executor_gradients(rnn_executor *executor, const rnn_batch *batch
 rnn_status rnn_executor_begin(rnn_executor *executor, const rnn_batch *batch, uint64_t step);
 rnn_status rnn_executor_finish(rnn_executor *executor, size_t stage, float *grads);
 
-/* Forward and loss only, without dropout. */
-rnn_status rnn_executor_evaluate(rnn_executor *executor, const rnn_batch *batch);
+/* Who looks at the answers while they are there: called for each shard that has samples, with its
+ * number among the rank's own, in the thread of `worker`. */
+typedef struct rnn_observer {
+    void (*see)(void *context, int worker, size_t shard, const rnn_answers *answers);
+    void *context;
+} rnn_observer;
+
+/* Forward and loss only, without dropout. `observer` may be NULL. */
+rnn_status rnn_executor_evaluate(rnn_executor *executor, const rnn_batch *batch,
+                                 const rnn_observer *observer);
+
+/* The states that the last training batch left; NULL unless they are carried. Lent. */
+rnn_carry *rnn_executor_carry(rnn_executor *executor);
 
 /* Loss, targets and correct answers of each of this rank's shards in the last batch; lent. */
 const rnn_loss_sums *rnn_executor_results(const rnn_executor *executor);
 
-/* If configured: the predicted classes [seq_len or 1][rows] of a shard in the last batch; lent. */
+/* Of cross entropy, after a batch of training if configured, and after one of evaluation: the
+ * predicted classes [seq_len or 1][rows] of a shard; lent. */
 const int32_t *rnn_executor_predicted(const rnn_executor *executor, size_t shard);
 
 #endif

@@ -132,6 +132,25 @@ rnn_loss_sums rnn_objective_apply(const rnn_objective *objective, const rnn_slic
     return apply_to_values(objective, slice, n_steps, n_features, y, targets, dy);
 }
 
+bool rnn_objective_next_answer(const rnn_objective *objective, rnn_shape output,
+                               const rnn_slice *slice, rnn_answer_cursor *cursor)
+{
+    for (; cursor->row < slice->rows; cursor->row++, cursor->step = 0) {
+        size_t length = (size_t)slice->length[cursor->row];
+        size_t n_steps = output.is_single && length > 0 ? 1 : length;
+
+        if (objective->last_only && cursor->step + 1 < n_steps)
+            cursor->step = n_steps - 1;
+        if (cursor->step >= n_steps)
+            continue;
+        cursor->place = cursor->step * slice->rows + cursor->row;
+        cursor->target = objective->targets_per_step ? cursor->place : cursor->row;
+        cursor->step++;
+        return true;
+    }
+    return false;
+}
+
 /* -- Sums to means --------------------------------------------------------------------------- */
 
 float rnn_objective_gradient_scale(const rnn_objective *objective, double n_targets)

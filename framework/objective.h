@@ -43,6 +43,25 @@ rnn_loss_sums rnn_objective_apply(const rnn_objective *objective, const rnn_slic
                                   rnn_shape output, const float *y, const rnn_batch_shard *targets,
                                   float *dy, int32_t *predicted);
 
+/* What a model answered on a slice; all lent. */
+typedef struct rnn_answers {
+    const rnn_slice *slice;
+    const float *y;                 /* [seq_len or 1][rows][n_features] */
+    const int32_t *predicted;       /* as of rnn_objective_apply; NULL but for cross entropy */
+    const rnn_batch_shard *targets; /* of the same slice */
+} rnn_answers;
+
+/* Goes through the answers of a slice that count. Begins as {0}. */
+typedef struct rnn_answer_cursor {
+    size_t row, step; /* of the next one */
+    size_t place;     /* t * rows + row of this one in the output; of a single step, row */
+    size_t target;    /* its place among the targets */
+} rnn_answer_cursor;
+
+/* Goes to the next answer, sequence by sequence; false after the last one. */
+bool rnn_objective_next_answer(const rnn_objective *objective, rnn_shape output,
+                               const rnn_slice *slice, rnn_answer_cursor *cursor);
+
 /* What sums of gradients over a whole batch are multiplied with; 0 if nothing counts. */
 float rnn_objective_gradient_scale(const rnn_objective *objective, double n_targets);
 

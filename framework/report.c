@@ -138,13 +138,15 @@ static void print_dataset(rnn_report *report)
     const rnn_dataset_info *info = rnn_dataset_get_info(report->run->dataset);
     const char *expected = report->run->config->dataset.name;
     bool has_folder = info->folder[0] != '\0';
-    char samples[128];
+    char samples[128], valid[48] = "";
 
     describe_samples(info, samples, sizeof samples);
-    rnn_report_line(report, "data", "%s%s%s: %zu train, %zu test; %s", info->name,
-                    has_folder ? " in " : "", info->folder, info->n_samples[RNN_SPLIT_TRAIN],
+    if (info->n_samples[RNN_SPLIT_VALID] > 0)
+        snprintf(valid, sizeof valid, "%zu valid, ", info->n_samples[RNN_SPLIT_VALID]);
+    rnn_report_line(report, "data", "%s%s%s: %zu train, %s%zu test; %s", info->name,
+                    has_folder ? " in " : "", info->folder, info->n_samples[RNN_SPLIT_TRAIN], valid,
                     info->n_samples[RNN_SPLIT_TEST], samples);
-    if (info->is_ragged)
+    if (info->is_ragged && info->n_streams == 0)
         print_padding(report);
     if (!info->is_expected)
         rnn_report_line(report, "NOTE",
@@ -309,46 +311,175 @@ static void write_number(FILE *file, const char *name, double value)
         fprintf(file, ", \"%s\": null", name);
 }
 
-static void write_epoch(FILE *file, const rnn_epoch_summary *s)
+/* Every score that there is, under the name of its split. */
+static void write_scores(FILE *file, const char *split, const rnn_scores *scores)
 {
+    const struct {
+        const char *name;
+        double value;
+    } all[] = {{"loss", scores->loss}, {"accuracy", scores->accuracy},
+               {"f1", scores->f1},     {"perplexity", scores->perplexity},
+               {"bits", scores->bits}, {"mse", scores->mse},
+               {"rmse", scores->rmse}, {"mae", scores->mae}};
+    char name[64];
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (i > 1 && isnan(all[i].value))
+            continue;
+        snprintf(name, sizeof name, "%s_%s", split, all[i].name);
+        write_number(file, name, all[i].value);
+    }
+}
+
+static void write_epoch(const rnn_report *report, const rnn_epoch_summary *s)
+{
+    FILE *file = report->jsonl;
+
     fprintf(file, "{\"event\": \"epoch\", \"epoch\": %" PRIu64 ", \"step\": %" PRIu64, s->epoch,
             s->step);
     write_number(file, "train_loss", s->train_loss);
     write_number(file, "train_accuracy", s->train_accuracy);
-    write_number(file, "test_loss", s->test_loss);
-    write_number(file, "test_accuracy", s->test_accuracy);
+    write_scores(file, rnn_split_name(report->run->monitor), &s->scores);
     write_number(file, "lr", s->lr);
     write_number(file, "seconds", s->seconds);
     write_number(file, "samples_per_second", s->samples_per_second);
+    write_number(file, "data_wait", s->data_wait);
     fprintf(file, ", \"digest\": \"%016" PRIx64 "\"}\n", s->digest);
     fflush(file);
 }
 
-/* A number of a table; "-" where there is none. */
-static const char *cell(char *text, size_t size, int decimals, double value)
+/* -- The table ------------------------------------------------------------------------------- */
+
+/* A column of numbers between the epoch and the rate; its title begins with the split if it is of
+ * one that was evaluated. */
+typedef struct column {
+    const char *title;
+    bool is_of_split;
+    double value;
+} column;
+
+enum { N_COLUMNS = 4, WIDTH_OF_COLUMN = 11 };
+
+static void fill_columns(const rnn_report *report, const rnn_epoch_summary *s,
+                         column columns[N_COLUMNS])
+{
+    const rnn_scores *scores = &s->scores;
+    bool characters = rnn_dataset_get_info(report->run->dataset)->unit == RNN_UNIT_CHARACTERS;
+
+    columns[0] = (column){"train loss", false, s->train_loss};
+    columns[1] = (column){"loss", true, scores->loss};
+    columns[2] = columns[1];
+    switch (report->run->task) {
+    case RNN_TASK_CLASSES:
+    case RNN_TASK_MARKS:
+        columns[1] = (column){"accuracy", false, s->train_accuracy};
+        columns[3] = (column){"accuracy", false, scores->accuracy};
+        break;
+    case RNN_TASK_LANGUAGE:
+        columns[2] = (column){"perplexity", false, scores->perplexity};
+        columns[3] = characters ? (column){"bits/char", false, scores->bits}
+                                : (column){"accuracy", false, scores->accuracy};
+        break;
+    case RNN_TASK_VALUES:
+        columns[2] = (column){"RMSE", false, scores->rmse};
+        columns[3] = (column){"MAE", false, scores->mae};
+        break;
+    }
+}
+
+/* Four decimals, and more for numbers so small that these would tell little; "-" for none. */
+static const char *cell(char *text, size_t size, double value)
 {
     if (isnan(value))
         snprintf(text, size, "-");
+    else if (fabs(value) >= 0.01 || value == 0.0)
+        snprintf(text, size, "%.4f", value);
     else
-        snprintf(text, size, "%.*f", decimals, value);
+        snprintf(text, size, "%.3g", value);
     return text;
+}
+
+static void print_header(rnn_report *report, const column columns[N_COLUMNS])
+{
+    char line[128] = "", title[32];
+
+    for (size_t i = 0; i < N_COLUMNS; i++) {
+        size_t used = strlen(line);
+
+        snprintf(title, sizeof title, "%s%s%s",
+                 columns[i].is_of_split ? rnn_split_name(report->run->monitor) : "",
+                 columns[i].is_of_split ? " " : "", columns[i].title);
+        snprintf(line + used, sizeof line - used, " %*s", WIDTH_OF_COLUMN - 1, title);
+    }
+    rnn_report_line(report, "epoch", "%s %10s %8s  %s", line + 1, "samples/s", "seconds", "digest");
 }
 
 static void print_row(rnn_report *report, const rnn_epoch_summary *s)
 {
-    char epoch[24], numbers[4][32];
+    char epoch[24], line[128] = "", number[32];
+    column columns[N_COLUMNS];
 
+    fill_columns(report, s, columns);
     if (!report->header_shown)
-        rnn_report_line(report, "epoch", "%10s %9s %10s %9s %10s %8s  %s", "train loss", "accuracy",
-                        "test loss", "accuracy", "samples/s", "seconds", "digest");
+        print_header(report, columns);
     report->header_shown = true;
+    for (size_t i = 0; i < N_COLUMNS; i++) {
+        size_t used = strlen(line);
+
+        snprintf(line + used, sizeof line - used, " %*s", WIDTH_OF_COLUMN - 1,
+                 cell(number, sizeof number, columns[i].value));
+    }
     snprintf(epoch, sizeof epoch, "%" PRIu64, s->epoch);
-    rnn_report_line(report, epoch, "%10s %9s %10s %9s %10.0f %8.1f  %016" PRIx64,
-                    cell(numbers[0], sizeof numbers[0], 4, s->train_loss),
-                    cell(numbers[1], sizeof numbers[1], 4, s->train_accuracy),
-                    cell(numbers[2], sizeof numbers[2], 4, s->test_loss),
-                    cell(numbers[3], sizeof numbers[3], 4, s->test_accuracy), s->samples_per_second,
+    rnn_report_line(report, epoch, "%s %10.0f %8.1f  %016" PRIx64, line + 1, s->samples_per_second,
                     s->seconds, s->digest);
+    if (s->data_wait > 0.05)
+        rnn_report_line(report, "", "%.0f %% of the time went into waiting for data",
+                        100 * s->data_wait);
+}
+
+void rnn_scores_print(const rnn_scores *scores, bool has_characters, FILE *out)
+{
+    const struct {
+        const char *name;
+        double value;
+    } all[] = {{"loss", scores->loss},
+               {"accuracy", scores->accuracy},
+               {"F1", scores->f1},
+               {"perplexity", scores->perplexity},
+               {"bits per character", has_characters ? scores->bits : (double)NAN},
+               {"MSE", scores->mse},
+               {"RMSE", scores->rmse},
+               {"MAE", scores->mae}};
+    const char *separator = "";
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (isnan(all[i].value))
+            continue;
+        fprintf(out, "%s%s %.6g", separator, all[i].name, all[i].value);
+        separator = ", ";
+    }
+}
+
+void rnn_report_scores(rnn_report *report, const char *split, const rnn_scores *scores)
+{
+    char text[256] = "";
+    FILE *out;
+
+    if (!report->prints)
+        return;
+    out = fmemopen(text, sizeof text, "w");
+    if (out != NULL) {
+        rnn_scores_print(
+            scores, rnn_dataset_get_info(report->run->dataset)->unit == RNN_UNIT_CHARACTERS, out);
+        fclose(out);
+    }
+    rnn_report_line(report, split, "%s", text);
+    if (report->jsonl == NULL)
+        return;
+    fprintf(report->jsonl, "{\"event\": \"%s\"", split);
+    write_scores(report->jsonl, split, scores);
+    fprintf(report->jsonl, "}\n");
+    fflush(report->jsonl);
 }
 
 void rnn_report_epoch(rnn_report *report, const rnn_epoch_summary *s)
@@ -364,7 +495,7 @@ void rnn_report_epoch(rnn_report *report, const rnn_epoch_summary *s)
     }
     report->last_progress = rnn_clock_seconds();
     if (report->jsonl != NULL)
-        write_epoch(report->jsonl, s);
+        write_epoch(report, s);
 }
 
 void rnn_report_event(rnn_report *report, const char *name, uint64_t epoch, uint64_t step)

@@ -16,9 +16,11 @@
 typedef struct rnn_epoch_summary {
     uint64_t epoch; /* 1-based */
     uint64_t step;
-    double train_loss, train_accuracy, test_loss, test_accuracy; /* NAN: there is none */
+    double train_loss, train_accuracy; /* NAN: there is none */
+    rnn_scores scores;                 /* of run->monitor */
     double lr, seconds, samples_per_second;
-    uint64_t digest; /* of the parameters */
+    double data_wait; /* share of the time of training steps in which they waited for data */
+    uint64_t digest;  /* of the parameters */
     uint64_t n_epochs;
     char *predicted; /* what a model of texts answered, rnn_alloc memory; else NULL */
 } rnn_epoch_summary;
@@ -44,6 +46,12 @@ void rnn_report_progress(rnn_report *report, uint64_t epoch, uint64_t batch, uin
 
 /* The line of a finished epoch; also a line in metrics.jsonl. */
 void rnn_report_epoch(rnn_report *report, const rnn_epoch_summary *summary);
+
+/* One line, and one in metrics.jsonl: what an evaluation of a split gave. */
+void rnn_report_scores(rnn_report *report, const char *split, const rnn_scores *scores);
+
+/* The scores that a task has as text: "loss 0.0782, accuracy 0.9778, F1 0.9776". */
+void rnn_scores_print(const rnn_scores *scores, bool has_characters, FILE *out);
 
 /* A line in metrics.jsonl, once it is open: {"event": name, "epoch": .., "step": ..}. */
 void rnn_report_event(rnn_report *report, const char *name, uint64_t epoch, uint64_t step);

@@ -43,9 +43,21 @@ static rnn_status compare_ranks(rnn_run *run)
 
 /* -- Data ------------------------------------------------------------------------------------ */
 
+/* Whether states that are to be carried have something to be carried to. */
+static rnn_status check_streams(const rnn_run *run)
+{
+    if (run->config->train.carry_state && rnn_dataset_get_info(run->dataset)->n_streams == 0)
+        return RNN_FAIL(RNN_ERR_DATA,
+                        "train.carry_state: samples of format '%s' do not go on from one another; "
+                        "expected format 'text'",
+                        rnn_dataset_formats[run->config->dataset.format]);
+    return RNN_OK;
+}
+
 static rnn_status open_dataset(rnn_run *run)
 {
     RNN_TRY(rnn_comm_agree(run->comm, rnn_data_open(&run->dataset, run->config, NULL)));
+    RNN_TRY(rnn_comm_agree(run->comm, check_streams(run)));
     return rnn_comm_compare(run->comm, rnn_dataset_get_info(run->dataset)->digest, "data");
 }
 
@@ -96,6 +108,7 @@ static rnn_status create_model(rnn_run *run)
         .beta = c->loss.beta,
     };
     RNN_TRY(rnn_objective_fit(&run->objective, rnn_model_output(run->model), info));
+    run->task = rnn_task_of(&run->objective, info);
     RNN_TRY(RNN_ALLOC(&run->params, rnn_model_size(run->model), "parameters"));
     RNN_TRY(RNN_ALLOC(&run->grads, rnn_model_size(run->model), "gradients"));
     return rnn_model_init(run->model, (uint64_t)run->config->run.seed, run->params);
@@ -160,7 +173,9 @@ static rnn_status create_executor(rnn_run *run)
                                   .rows = run->rows,
                                   .first_shard = run->first_shard,
                                   .n_shards = run->n_own_shards,
+                                  .n_all_shards = run->n_shards,
                                   .n_threads = run->affinity.threads,
+                                  .carries_state = run->config->train.carry_state,
                                   .keeps_predictions = run->predicted != NULL};
 
     RNN_TRY(rnn_executor_create(&run->executor, &cfg));
@@ -179,12 +194,29 @@ static rnn_status prepare_predictions(rnn_run *run)
                      "predictions");
 }
 
+static rnn_status create_metrics(rnn_run *run)
+{
+    const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
+    const rnn_metrics_cfg cfg = {.objective = run->objective,
+                                 .task = run->task,
+                                 .output = rnn_model_output(run->model),
+                                 .target_std = rnn_dataset_get_fit(run->dataset)->target_std,
+                                 .n_shards = run->n_shards,
+                                 .first_shard = run->first_shard,
+                                 .n_own_shards = run->n_own_shards,
+                                 .n_threads = run->affinity.threads};
+
+    run->monitor = info->n_samples[RNN_SPLIT_VALID] > 0 ? RNN_SPLIT_VALID : RNN_SPLIT_TEST;
+    return rnn_metrics_create(&run->metrics, &cfg);
+}
+
 /* What each rank makes for itself; the caller agrees on the outcome. */
 static rnn_status create_local(rnn_run *run)
 {
     RNN_TRY(RNN_ALLOC(&run->news, RNN_STEP_SLOTS + run->n_shards, "the shards' losses"));
     RNN_TRY(prepare_predictions(run));
     RNN_TRY(create_executor(run));
+    RNN_TRY(create_metrics(run));
     RNN_TRY(create_optimizer(run));
     return create_loaders(run);
 }
@@ -230,6 +262,7 @@ void rnn_run_destroy(rnn_run **run)
     for (int split = 0; split < RNN_N_SPLITS; split++)
         rnn_loader_destroy(&r->loader[split]);
     rnn_executor_destroy(&r->executor);
+    rnn_metrics_destroy(&r->metrics);
     rnn_reducer_destroy(&r->reducer);
     rnn_optimizer_destroy(&r->optimizer);
     rnn_free(r->news);

@@ -12,6 +12,7 @@
 #include "dist/reduce.h"
 #include "framework/config.h"
 #include "framework/executor.h"
+#include "framework/metrics.h"
 #include "framework/model.h"
 #include "framework/objective.h"
 #include "framework/optimizer.h"
@@ -34,6 +35,9 @@ typedef struct rnn_run {
     size_t first_shard, n_own_shards; /* this rank's */
     rnn_executor *executor;
     rnn_reducer *reducer;
+    rnn_task task;
+    rnn_metrics *metrics;
+    rnn_split monitor; /* the split that is evaluated after every epoch: validation, else test */
     rnn_loader *loader[RNN_N_SPLITS]; /* NULL for an empty split */
     double *news;      /* [RNN_STEP_SLOTS + n_shards], what ranks tell each other per step */
     double *predicted; /* [train samples][seq_len] class + 1, 0 = not this rank's; of texts only */

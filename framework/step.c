@@ -141,9 +141,15 @@ rnn_status rnn_train_step(rnn_run *run, uint64_t epoch, uint64_t step, bool chec
 
 /* -- Evaluation ------------------------------------------------------------------------------ */
 
+static void see(void *context, int worker, size_t shard, const rnn_answers *answers)
+{
+    rnn_metrics_see(context, worker, shard, answers);
+}
+
 /* This rank's part; the losses of a shard add up over batches in their order. */
 static rnn_status evaluate_own(rnn_run *run, rnn_split split)
 {
+    const rnn_observer observer = {see, run->metrics};
     const rnn_batch *batch;
 
     RNN_TRY(rnn_loader_seek(run->loader[split], 0, 0));
@@ -151,23 +157,21 @@ static rnn_status evaluate_own(rnn_run *run, rnn_split split)
         RNN_TRY(rnn_loader_next(run->loader[split], &batch));
         if (batch == NULL)
             return RNN_OK;
-        RNN_TRY(rnn_executor_evaluate(run->executor, batch));
+        RNN_TRY(rnn_executor_evaluate(run->executor, batch, &observer));
         add_results(run);
     }
 }
 
-rnn_status rnn_evaluate(rnn_run *run, rnn_split split, double *loss, double *accuracy)
+rnn_status rnn_evaluate(rnn_run *run, rnn_split split, rnn_scores *scores)
 {
-    double n_samples = (double)rnn_dataset_get_info(run->dataset)->n_samples[split];
+    double n_samples = (double)rnn_dataset_get_info(run->dataset)->n_samples[split], loss;
 
-    *loss = *accuracy = (double)NAN;
+    *scores = rnn_no_scores;
     if (run->loader[split] == NULL)
         return RNN_OK;
     clear_news(run);
+    rnn_metrics_clear(run->metrics);
     RNN_TRY(exchange(run, evaluate_own(run, split)));
-    *loss = rnn_objective_mean(&run->objective, total_loss(run), run->news[SLOT_TARGETS], n_samples);
-    *accuracy = rnn_objective_has_accuracy(&run->objective)
-                    ? run->news[SLOT_CORRECT] / run->news[SLOT_TARGETS]
-                    : (double)NAN;
-    return RNN_OK;
+    loss = rnn_objective_mean(&run->objective, total_loss(run), run->news[SLOT_TARGETS], n_samples);
+    return rnn_metrics_finish(run->metrics, run->comm, loss, scores);
 }

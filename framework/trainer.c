@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,10 +20,39 @@
 
 enum { MAX_FAILED_CHECKPOINTS = 3 };
 
-static const char *const history_names[] = {
-    "train_loss", "train_accuracy", "test_loss",         "test_accuracy",
-    "lr",         "seconds",        "samples_per_second"};
-enum { N_HISTORY = sizeof history_names / sizeof history_names[0] };
+/* One column of the history, by the split that is evaluated: "valid" or "test". */
+typedef struct column {
+    const char *name[RNN_N_SPLITS];
+    size_t offset; /* in rnn_epoch_summary */
+} column;
+
+#define COLUMN(text, member)                                                                       \
+    {                                                                                              \
+        {[RNN_SPLIT_VALID] = text, [RNN_SPLIT_TEST] = text}, offsetof(rnn_epoch_summary, member)   \
+    }
+#define SCORE(text, member)                                                                        \
+    {                                                                                              \
+        {[RNN_SPLIT_VALID] = "valid_" text, [RNN_SPLIT_TEST] = "test_" text},                      \
+            offsetof(rnn_epoch_summary, scores.member)                                             \
+    }
+
+static const column answer_columns[] = {COLUMN("train_loss", train_loss),
+                                        COLUMN("train_accuracy", train_accuracy),
+                                        SCORE("loss", loss),
+                                        SCORE("accuracy", accuracy),
+                                        COLUMN("lr", lr),
+                                        COLUMN("seconds", seconds),
+                                        COLUMN("samples_per_second", samples_per_second)};
+static const column value_columns[] = {COLUMN("train_loss", train_loss),
+                                       SCORE("loss", loss),
+                                       SCORE("rmse", rmse),
+                                       SCORE("mae", mae),
+                                       COLUMN("lr", lr),
+                                       COLUMN("seconds", seconds),
+                                       COLUMN("samples_per_second", samples_per_second)};
+enum { N_HISTORY = sizeof answer_columns / sizeof *answer_columns };
+_Static_assert(N_HISTORY == sizeof value_columns / sizeof *value_columns,
+               "both kinds of history have the same number of columns");
 
 typedef struct trainer {
     rnn_run *run;
@@ -32,6 +62,7 @@ typedef struct trainer {
     size_t history_room;    /* rows */
     double last_checkpoint; /* monotonic seconds; rank 0's clock decides */
     int failed_checkpoints; /* in a row */
+    double waited;          /* for data, before this epoch; seconds */
     double clock;           /* when progress.epoch_seconds was last brought up to date */
 } trainer;
 
@@ -51,12 +82,18 @@ static bool is_first(const trainer *t)
 
 /* -- History --------------------------------------------------------------------------------- */
 
+static const column *history_columns(const rnn_run *run)
+{
+    return run->task == RNN_TASK_VALUES ? value_columns : answer_columns;
+}
+
 static rnn_status append_history(trainer *t, const rnn_epoch_summary *s)
 {
-    const double row[N_HISTORY] = {
-        s->train_loss, s->train_accuracy, s->test_loss,         s->test_accuracy,
-        s->lr,         s->seconds,        s->samples_per_second};
+    const column *columns = history_columns(t->run);
+    double row[N_HISTORY];
 
+    for (size_t i = 0; i < N_HISTORY; i++)
+        row[i] = *(const double *)((const char *)s + columns[i].offset);
     if (t->history.n_rows >= t->history_room) {
         size_t room = 2 * t->history.n_rows + 16;
         double *values;
@@ -273,7 +310,7 @@ static double epoch_loss(const trainer *t)
 
 static double epoch_accuracy(const trainer *t)
 {
-    return rnn_objective_has_accuracy(&t->run->objective)
+    return t->run->task == RNN_TASK_CLASSES || t->run->task == RNN_TASK_LANGUAGE
                ? (double)t->progress.epoch_correct / (double)t->progress.epoch_targets
                : (double)NAN;
 }
@@ -289,8 +326,8 @@ static void count_step(trainer *t, const rnn_step_result *result)
     t->progress.epoch_targets += result->n_targets;
     advance_clock(t);
     rnn_report_progress(t->report, t->progress.epoch + 1, t->progress.batch_in_epoch,
-                        rnn_loader_n_batches(t->run->loader[RNN_SPLIT_TRAIN]),
-                        epoch_loss(t), epoch_accuracy(t),
+                        rnn_loader_n_batches(t->run->loader[RNN_SPLIT_TRAIN]), epoch_loss(t),
+                        epoch_accuracy(t),
                         (double)t->progress.epoch_samples / t->progress.epoch_seconds);
 }
 
@@ -336,16 +373,27 @@ static rnn_status train_batches(trainer *t)
 }
 
 /* What best.h5 is best in; NAN if there is nothing to compare. */
-static double best_metric(const trainer *t, const rnn_epoch_summary *s, bool *more_is_better)
+static double best_metric(const trainer *t, const rnn_scores *s, bool *more_is_better)
 {
     rnn_best best = (rnn_best)t->run->config->checkpoint.best;
 
     if (best == RNN_BEST_AUTO)
-        best = rnn_objective_has_accuracy(&t->run->objective) ? RNN_BEST_ACCURACY : RNN_BEST_LOSS;
-    *more_is_better = best == RNN_BEST_ACCURACY;
-    return best == RNN_BEST_ACCURACY ? s->test_accuracy
-           : best == RNN_BEST_LOSS   ? s->test_loss
-                                     : (double)NAN;
+        best = t->run->task == RNN_TASK_CLASSES ? RNN_BEST_ACCURACY : RNN_BEST_LOSS;
+    *more_is_better = best == RNN_BEST_ACCURACY || best == RNN_BEST_F1;
+    switch (best) {
+    case RNN_BEST_ACCURACY:
+        return s->accuracy;
+    case RNN_BEST_F1:
+        return s->f1;
+    case RNN_BEST_MAE:
+        return s->mae;
+    case RNN_BEST_RMSE:
+        return s->rmse;
+    case RNN_BEST_LOSS:
+        return s->loss;
+    default:
+        return (double)NAN;
+    }
 }
 
 static bool is_improvement(const trainer *t, const rnn_epoch_summary *s, double *metric)
@@ -353,7 +401,7 @@ static bool is_improvement(const trainer *t, const rnn_epoch_summary *s, double 
     bool more_is_better;
     double before = t->progress.best_metric;
 
-    *metric = best_metric(t, s, &more_is_better);
+    *metric = best_metric(t, &s->scores, &more_is_better);
     if (isnan(*metric))
         return false;
     return isnan(before) || (more_is_better ? *metric > before : *metric < before);
@@ -374,10 +422,12 @@ static rnn_status summarize_epoch(trainer *t, rnn_epoch_summary *s)
         .lr = rnn_schedule_lr(&run->schedule, run->config->optimizer.lr, p->epoch, p->step - 1,
                               run->total_steps),
         .samples_per_second = (double)p->epoch_samples / p->epoch_seconds,
+        .data_wait = rnn_loader_wait_seconds(run->loader[RNN_SPLIT_TRAIN]) - t->waited,
         .digest = rnn_digest(run->params, rnn_model_size(run->model) * sizeof(float))};
     RNN_TRY(rnn_comm_compare(run->comm, s->digest, "parameters"));
-    RNN_TRY(rnn_evaluate(run, RNN_SPLIT_TEST, &s->test_loss, &s->test_accuracy));
+    RNN_TRY(rnn_evaluate(run, run->monitor, &s->scores));
     RNN_TRY(rnn_predictions_take(run, &s->predicted));
+    s->data_wait /= p->epoch_seconds;
     advance_clock(t);
     s->seconds = p->epoch_seconds;
     return RNN_OK;
@@ -404,6 +454,7 @@ static rnn_status train_epoch(trainer *t)
     double metric;
 
     t->clock = rnn_clock_seconds();
+    t->waited = rnn_loader_wait_seconds(t->run->loader[RNN_SPLIT_TRAIN]);
     RNN_TRY(train_batches(t));
     RNN_TRY(summarize_epoch(t, &summary));
     rnn_report_epoch(t->report, &summary);
@@ -429,6 +480,19 @@ static bool has_work(const trainer *t)
     return t->progress.step < t->run->total_steps || epoch_is_complete(t);
 }
 
+/* Collective. Where validation has watched the epochs, the test samples are for the end. */
+static rnn_status test_at_end(trainer *t)
+{
+    rnn_run *run = t->run;
+    rnn_scores scores;
+
+    if (run->monitor == RNN_SPLIT_TEST || run->loader[RNN_SPLIT_TEST] == NULL)
+        return RNN_OK;
+    RNN_TRY(rnn_evaluate(run, RNN_SPLIT_TEST, &scores));
+    rnn_report_scores(t->report, "test", &scores);
+    return RNN_OK;
+}
+
 static rnn_status train_all(trainer *t)
 {
     const rnn_config *c = t->run->config;
@@ -449,10 +513,11 @@ static rnn_status train_all(trainer *t)
     t->last_checkpoint = rnn_clock_seconds();
     while (has_work(t))
         RNN_TRY(train_epoch(t));
+    RNN_TRY(test_at_end(t));
     if (t->run->predicted != NULL) /* its epochs have no column for it */
-        rnn_report_line(t->report, "digest", "%016" PRIx64,
-                        rnn_digest(t->run->params,
-                                   rnn_model_size(t->run->model) * sizeof *t->run->params));
+        rnn_report_line(
+            t->report, "digest", "%016" PRIx64,
+            rnn_digest(t->run->params, rnn_model_size(t->run->model) * sizeof *t->run->params));
     rnn_report_line(t->report, "done", "%s/latest.h5", c->run.output_dir);
     return RNN_OK;
 }
@@ -463,7 +528,7 @@ static trainer begin(rnn_run *run)
         .run = run, .progress = {.best_metric = (double)NAN}, .history = {.n_metrics = N_HISTORY}};
 
     for (size_t i = 0; i < N_HISTORY; i++)
-        t.history.names[i] = history_names[i];
+        t.history.names[i] = history_columns(run)[i].name[run->monitor];
     t.progress.dataset_digest = rnn_dataset_get_info(run->dataset)->digest;
     return t;
 }

@@ -41,9 +41,9 @@ rnn_status rnn_train_step(rnn_run *run, uint64_t epoch, uint64_t step, bool chec
                           rnn_step_result *result);
 
 /*
- * Collective. Mean loss and accuracy over a whole split, exact for any number of ranks. NAN where
- * the split is empty, or the loss knows no right and wrong.
+ * Collective. Loss and metrics over a whole split, the same for any number of ranks; rnn_no_scores
+ * where the split is empty.
  */
-rnn_status rnn_evaluate(rnn_run *run, rnn_split split, double *loss, double *accuracy);
+rnn_status rnn_evaluate(rnn_run *run, rnn_split split, rnn_scores *scores);
 
 #endif

@@ -202,7 +202,7 @@ static double loss_at(rnn_executor *executor, const fixture *f, const hand_made_
 
     f->params[i] = value;
     rnn_executor_load(executor, f->params);
-    assert_int_equal(rnn_executor_evaluate(executor, &batch->view), RNN_OK);
+    assert_int_equal(rnn_executor_evaluate(executor, &batch->view, NULL), RNN_OK);
     f->params[i] = before;
     return total_loss(rnn_executor_results(executor), N_SHARDS);
 }
@@ -267,7 +267,7 @@ static void gradients_and_evaluate_agree_on_the_loss(void **state)
     free(compute(&f, N_SHARDS, ROWS, 1, 1, results));
     executor = make_executor(&f, ROWS, 0, N_SHARDS, 2);
     make_batch(&batch, &f.samples, ROWS, 0, N_SHARDS);
-    assert_int_equal(rnn_executor_evaluate(executor, &batch.view), RNN_OK);
+    assert_int_equal(rnn_executor_evaluate(executor, &batch.view, NULL), RNN_OK);
     for (size_t i = 0; i < N_SHARDS; i++) {
         const rnn_loss_sums *r = &rnn_executor_results(executor)[i];
 

@@ -363,7 +363,7 @@ static void dropout_drops_in_training_only_and_anew_in_every_step(void **state)
         trained[i] = rnn_executor_results(executor)[0].loss;
         if (i == 2)
             break;
-        assert_int_equal(rnn_executor_evaluate(executor, &batch), RNN_OK);
+        assert_int_equal(rnn_executor_evaluate(executor, &batch, NULL), RNN_OK);
         evaluated[i] = rnn_executor_results(executor)[0].loss;
     }
     assert_true(evaluated[0] == evaluated[1]);
