@@ -146,6 +146,20 @@ rnn_status rnn_checkpoint_read_layers(const char *path, rnn_layer_cfg *layers, s
     return st;
 }
 
+rnn_status rnn_checkpoint_read_blocks(const char *path, rnn_block *blocks, size_t n_blocks)
+{
+    rnn_status st;
+    char *file;
+    size_t n_image;
+
+    for (size_t i = 0; i < n_blocks; i++)
+        blocks[i].values = NULL;
+    RNN_TRY(read_sealed(path, &file, &n_image));
+    st = rnn_checkpoint_image_read_blocks(file, n_image, path, blocks, n_blocks);
+    rnn_free(file);
+    return st;
+}
+
 /* -- Names ------------------------------------------------------------------------------------- */
 
 static const char LATEST[] = "latest.h5", BEST[] = "best.h5";

@@ -48,6 +48,23 @@ typedef struct rnn_fact {
     const char *name, *text;
 } rnn_fact;
 
+/* An array beside the model's own, under a name of the owner's choice. */
+typedef enum rnn_block_type {
+    RNN_BLOCK_FLOAT32,
+    RNN_BLOCK_FLOAT64,
+    RNN_BLOCK_TEXTS /* char [n][width], each text ended or filled up by zero bytes */
+} rnn_block_type;
+
+enum { RNN_BLOCK_MAX_DIMS = 3, RNN_BLOCK_MAX_PATH = 64 };
+
+typedef struct rnn_block {
+    char path[RNN_BLOCK_MAX_PATH]; /* in the file, without "/" in front: "data/mean" */
+    rnn_block_type type;
+    int n_dims;
+    size_t shape[RNN_BLOCK_MAX_DIMS]; /* of texts: their number and their width */
+    void *values;                     /* finite, if they are numbers */
+} rnn_block;
+
 /*
  * Everything a checkpoint holds. Pointers are borrowed; reading fills what they point to. For
  * writing all but config and environment are needed. For reading, optimizer, progress and history
@@ -60,6 +77,8 @@ typedef struct rnn_checkpoint {
     rnn_optimizer *optimizer; /* state and step */
     rnn_progress *progress;
     rnn_history *history;
+    const rnn_block *blocks; /* written only; see rnn_checkpoint_read_blocks */
+    size_t n_blocks;
     const char *config;          /* canonical text; written only */
     const rnn_fact *environment; /* written only */
     size_t n_environment;
@@ -111,6 +130,13 @@ rnn_status rnn_checkpoint_read(const char *path, rnn_checkpoint *into);
  * RNN_ERR_NOINPUT, or RNN_ERR_DATA naming the layer and its attribute.
  */
 rnn_status rnn_checkpoint_read_layers(const char *path, rnn_layer_cfg *layers, size_t *n_layers);
+
+/*
+ * Reads the blocks of these paths and types; shape and values are filled in, the values in
+ * rnn_alloc memory, NULL if the file has none of that path. After a failure all are NULL. Errors as
+ * of rnn_checkpoint_read.
+ */
+rnn_status rnn_checkpoint_read_blocks(const char *path, rnn_block *blocks, size_t n_blocks);
 
 /* Reports one skipped file: "path: reason". */
 typedef void (*rnn_skip_report)(const char *text, void *context);

@@ -9,6 +9,7 @@
  *     /progress       one attribute for each field of rnn_progress
  *     /history/METRIC float64, one row an epoch
  *     /environment    attributes
+ *     and the blocks, with the groups that their paths name
  *
  * libhdf5 has global state: call these from one thread at a time.
  */
@@ -38,6 +39,10 @@ rnn_status rnn_checkpoint_image_read(const void *image, size_t n_bytes, const ch
 /* The layers of the model in an image, as rnn_checkpoint_read_layers has them from a file. */
 rnn_status rnn_checkpoint_image_read_layers(const void *image, size_t n_bytes, const char *source,
                                             rnn_layer_cfg *layers, size_t *n_layers);
+
+/* Blocks of an image, as rnn_checkpoint_read_blocks has them from a file. */
+rnn_status rnn_checkpoint_image_read_blocks(const void *image, size_t n_bytes, const char *source,
+                                            rnn_block *blocks, size_t n_blocks);
 
 /* For tests: how often the functions above have handed bytes to libhdf5 to read. */
 size_t rnn_checkpoint_image_reads(void);

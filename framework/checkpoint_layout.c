@@ -111,6 +111,21 @@ hid_t rnn_ckpt_column_space(size_t n_rows, size_t n_columns, size_t column)
     return space;
 }
 
+hid_t rnn_ckpt_block_type(rnn_block_type type, size_t width, bool in_file)
+{
+    hid_t text;
+
+    if (type == RNN_BLOCK_FLOAT32)
+        return H5Tcopy(in_file ? H5T_IEEE_F32LE : H5T_NATIVE_FLOAT);
+    if (type == RNN_BLOCK_FLOAT64)
+        return H5Tcopy(in_file ? H5T_IEEE_F64LE : H5T_NATIVE_DOUBLE);
+    text = H5Tcopy(H5T_C_S1);
+    H5Tset_size(text, width);
+    H5Tset_strpad(text, H5T_STR_NULLPAD);
+    H5Tset_cset(text, H5T_CSET_UTF8);
+    return text;
+}
+
 rnn_status rnn_ckpt_check_finite(const rnn_model *model, const float *arena, rnn_status code,
                                  const char *group)
 {

@@ -8,9 +8,11 @@
 
 #include <hdf5.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "framework/checkpoint.h"
 #include "framework/layer_args.h"
 #include "framework/model.h"
 #include "kernels/status.h"
@@ -85,6 +87,10 @@ rnn_ckpt_param_range rnn_ckpt_layer_params(const rnn_model *model, size_t layer)
 
 /* Memory space of one column of values[n_rows][n_columns]. To be released. */
 hid_t rnn_ckpt_column_space(size_t n_rows, size_t n_columns, size_t column);
+
+/* The type of a block's values in the file or in memory; texts are `width` bytes each. To be
+ * released. */
+hid_t rnn_ckpt_block_type(rnn_block_type type, size_t width, bool in_file);
 
 /* Fails with `code`, naming group/LAYER/PARAM and the value, if an arena is not finite. */
 rnn_status rnn_ckpt_check_finite(const rnn_model *model, const float *arena, rnn_status code,

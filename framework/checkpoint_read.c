@@ -610,6 +610,119 @@ static rnn_status read_layers(const rnn_h5_place *root, void *list)
     return st;
 }
 
+/* -- Blocks ------------------------------------------------------------------------------------ */
+
+typedef struct block_list {
+    rnn_block *blocks;
+    size_t count;
+} block_list;
+
+/* Whether there is one: every group on the way and the dataset itself. */
+static bool has_block(const rnn_h5_place *root, const rnn_block *block)
+{
+    char path[RNN_BLOCK_MAX_PATH];
+
+    for (size_t n = 0; n <= strlen(block->path); n++) {
+        if (block->path[n] != '/' && block->path[n] != '\0')
+            continue;
+        memcpy(path, block->path, n);
+        path[n] = '\0';
+        if (H5Lexists(root->id, path, H5P_DEFAULT) <= 0)
+            return false;
+    }
+    return true;
+}
+
+/* Opens what the path leads to, one directly linked object after the other. */
+static rnn_status open_block(const rnn_h5_place *root, const char *path, rnn_h5_place *out)
+{
+    const char *slash = strchr(path, '/');
+    char name[RNN_BLOCK_MAX_PATH];
+    rnn_h5_place group;
+    rnn_status st;
+
+    if (slash == NULL)
+        return rnn_h5_open_child(root, path, H5I_DATASET, out);
+    snprintf(name, sizeof name, "%.*s", (int)(slash - path), path);
+    RNN_TRY(rnn_h5_open_child(root, name, H5I_GROUP, &group));
+    st = open_block(&group, slash + 1, out);
+    rnn_h5_release(group.id);
+    return st;
+}
+
+/* Takes type and shape from the file; *width is the size of a value. */
+static rnn_status measure_block(const rnn_h5_place *dataset, rnn_block *block, size_t *width)
+{
+    hsize_t dims[H5S_MAX_RANK];
+    hid_t found = H5Dget_type(dataset->id), expected;
+    bool has_texts = block->type == RNN_BLOCK_TEXTS, fits;
+
+    *width = H5Tget_size(found);
+    expected = rnn_ckpt_block_type(block->type, *width, true);
+    fits = *width > 0 && H5Tequal(found, expected) > 0;
+    rnn_h5_release(expected);
+    rnn_h5_release(found);
+    if (!fits)
+        return rnn_h5_refuse(dataset, "is not of type %s",
+                             has_texts ? "text of fixed length" : "little-endian float");
+    block->n_dims = rnn_h5_get_shape(dataset, dims);
+    if (block->n_dims < 1 || block->n_dims > RNN_BLOCK_MAX_DIMS ||
+        (has_texts && block->n_dims != 1))
+        return rnn_h5_refuse(dataset, "has %d dimensions, expected 1%s", block->n_dims,
+                             has_texts ? "" : " to 3");
+    for (int d = 0; d < block->n_dims; d++)
+        block->shape[d] = (size_t)dims[d];
+    if (has_texts)
+        block->shape[block->n_dims++] = *width;
+    return RNN_OK;
+}
+
+static rnn_status load_block(const rnn_h5_place *dataset, rnn_block *block)
+{
+    size_t width = 0, n_bytes;
+    hid_t type;
+    rnn_status st;
+
+    RNN_TRY(measure_block(dataset, block, &width));
+    n_bytes = width;
+    for (int d = 0; d < block->n_dims - (block->type == RNN_BLOCK_TEXTS); d++)
+        if (rnn_size_multiply(&n_bytes, n_bytes, block->shape[d], "a block") != RNN_OK)
+            return rnn_h5_refuse(dataset, "is larger than the file");
+    RNN_TRY(rnn_h5_check_storage(dataset, n_bytes));
+    RNN_TRY(rnn_alloc(&block->values, n_bytes, 1, "a block of a checkpoint"));
+    type = rnn_ckpt_block_type(block->type, width, false);
+    st = rnn_h5_load(dataset, type, H5S_ALL, block->values);
+    rnn_h5_release(type);
+    return st;
+}
+
+static rnn_status read_block(const rnn_h5_place *root, rnn_block *block)
+{
+    rnn_h5_place dataset;
+    rnn_status st;
+
+    if (!has_block(root, block))
+        return RNN_OK;
+    RNN_TRY(open_block(root, block->path, &dataset));
+    st = load_block(&dataset, block);
+    rnn_h5_release(dataset.id);
+    return st;
+}
+
+static rnn_status read_blocks(const rnn_h5_place *root, void *out)
+{
+    const block_list *list = out;
+    rnn_status st = RNN_OK;
+
+    for (size_t i = 0; i < list->count && st == RNN_OK; i++)
+        st = read_block(root, &list->blocks[i]);
+    for (size_t i = 0; i < list->count && st != RNN_OK; i++) {
+        rnn_free(list->blocks[i].values);
+        list->blocks[i].values = NULL;
+    }
+    return st;
+}
+
 /* -- The whole image --------------------------------------------------------------------------- */
 
 static rnn_status read_config(const rnn_h5_place *root, void *out)
@@ -696,6 +809,14 @@ rnn_status rnn_checkpoint_image_read_layers(const void *image, size_t n_bytes, c
 
     *n_layers = st == RNN_OK ? list.count : 0;
     return st;
+}
+
+rnn_status rnn_checkpoint_image_read_blocks(const void *image, size_t n_bytes, const char *source,
+                                            rnn_block *blocks, size_t n_blocks)
+{
+    block_list list = {blocks, n_blocks};
+
+    return read_image(image, n_bytes, source, read_blocks, &list);
 }
 
 size_t rnn_checkpoint_image_reads(void)

@@ -265,6 +265,71 @@ static const struct {
     {"history", write_history}, {"environment", write_environment},
 };
 
+/* The group that a block's path leads to, made if need be; *name is what remains of the path. */
+static rnn_status open_block_group(const writer *w, const rnn_block *block, hid_t *group,
+                                   const char **name)
+{
+    *group = H5Gopen2(w->file.root, "/", H5P_DEFAULT);
+    *name = block->path;
+    for (const char *slash; slash = strchr(*name, '/'), slash != NULL; *name = slash + 1) {
+        char step[RNN_BLOCK_MAX_PATH];
+        hid_t parent = *group;
+        rnn_status st = RNN_OK;
+
+        snprintf(step, sizeof step, "%.*s", (int)(slash - *name), *name);
+        if (H5Lexists(parent, step, H5P_DEFAULT) > 0)
+            *group = H5Gopen2(parent, step, H5P_DEFAULT);
+        else
+            st = rnn_h5_write_group(&w->file, parent, step, group);
+        rnn_h5_release(parent);
+        RNN_TRY(st);
+    }
+    return RNN_OK;
+}
+
+static rnn_status check_block(const rnn_block *block)
+{
+    size_t count = 1;
+
+    for (int d = 0; d < block->n_dims; d++)
+        count *= block->shape[d];
+    for (size_t i = 0; i < count && block->type != RNN_BLOCK_TEXTS; i++) {
+        double value = block->type == RNN_BLOCK_FLOAT32 ? (double)((float *)block->values)[i]
+                                                        : ((double *)block->values)[i];
+
+        if (!isfinite(value))
+            return RNN_FAIL(RNN_ERR_NONFINITE, "/%s is not finite: value %zu of %zu is %g",
+                            block->path, i, count, value);
+    }
+    return RNN_OK;
+}
+
+static rnn_status write_block(const writer *w, const rnn_block *block)
+{
+    bool has_texts = block->type == RNN_BLOCK_TEXTS;
+    hid_t file_type = rnn_ckpt_block_type(block->type, has_texts ? block->shape[1] : 0, true);
+    hid_t type = rnn_ckpt_block_type(block->type, has_texts ? block->shape[1] : 0, false);
+    hsize_t dims[RNN_BLOCK_MAX_DIMS];
+    hid_t group, space;
+    const char *name;
+    rnn_status st = check_block(block);
+
+    for (int d = 0; d < block->n_dims; d++)
+        dims[d] = block->shape[d];
+    space = H5Screate_simple(has_texts ? 1 : block->n_dims, dims, NULL);
+    if (st == RNN_OK)
+        st = open_block_group(w, block, &group, &name);
+    if (st == RNN_OK) {
+        st = rnn_h5_write_dataset(&w->file, group, name, file_type, type, space, H5S_ALL,
+                                  block->values);
+        rnn_h5_release(group);
+    }
+    rnn_h5_release(space);
+    rnn_h5_release(file_type);
+    rnn_h5_release(type);
+    return st;
+}
+
 static rnn_status write_all(const writer *w, const char *created_at)
 {
     RNN_TRY(write_root(w, created_at));
@@ -278,6 +343,8 @@ static rnn_status write_all(const writer *w, const char *created_at)
         rnn_h5_release(group);
         RNN_TRY(st);
     }
+    for (size_t i = 0; i < w->from->n_blocks; i++)
+        RNN_TRY(write_block(w, &w->from->blocks[i]));
     return RNN_OK;
 }
 

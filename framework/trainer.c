@@ -9,6 +9,7 @@
 
 #include "framework/checkpoint.h"
 #include "framework/file_io.h"
+#include "framework/fit_file.h"
 #include "framework/predictions.h"
 #include "framework/report.h"
 #include "framework/signals.h"
@@ -60,6 +61,7 @@ typedef struct trainer {
     rnn_progress progress;
     rnn_history history;
     size_t history_room;    /* rows */
+    float *carried;         /* states of all rows, as of the last checkpoint; else NULL */
     double last_checkpoint; /* monotonic seconds; rank 0's clock decides */
     int failed_checkpoints; /* in a row */
     double waited;          /* for data, before this epoch; seconds */
@@ -122,6 +124,67 @@ static rnn_checkpoint describe_state(trainer *t)
                             .config = t->run->config_text};
 }
 
+/* The carried states of all rows as blocks; their values are t->carried. */
+static size_t describe_carried(const trainer *t, rnn_block *blocks)
+{
+    const rnn_carry *carry = rnn_executor_carry(t->run->executor);
+    size_t n = carry != NULL ? rnn_carry_n_arrays(carry) : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const rnn_carry_array *a = rnn_carry_get_array(carry, i);
+
+        blocks[i] = (rnn_block){.type = RNN_BLOCK_FLOAT32,
+                                .n_dims = 3,
+                                .shape = {a->shape[0], a->shape[1], a->shape[2]},
+                                .values = t->carried != NULL ? t->carried + a->offset : NULL};
+        snprintf(blocks[i].path, sizeof blocks[i].path, "state/%s/%s", a->group, a->name);
+    }
+    return n;
+}
+
+/* Collective. Brings the states that all ranks carry together, for the next checkpoint. */
+static rnn_status gather_carried(trainer *t)
+{
+    const rnn_carry *carry = rnn_executor_carry(t->run->executor);
+    size_t size = carry != NULL ? rnn_carry_size(carry) : 0;
+    double *values = NULL;
+    rnn_status st;
+
+    if (carry == NULL)
+        return RNN_OK;
+    st = RNN_ALLOC(&values, size, "carried states");
+    if (st == RNN_OK && t->carried == NULL)
+        st = RNN_ALLOC(&t->carried, size, "carried states");
+    RNN_TRY_GOTO(st, rnn_comm_agree(t->run->comm, st), done);
+    rnn_carry_save(carry, values);
+    RNN_TRY_GOTO(st, rnn_comm_sum_exact(t->run->comm, values, size), done);
+    for (size_t i = 0; i < size; i++)
+        t->carried[i] = (float)values[i];
+done:
+    rnn_free(values);
+    return st;
+}
+
+/* Beside the model: what the data was fitted with, and carried states. */
+static rnn_status write_with_blocks(const trainer *t, rnn_checkpoint *checkpoint,
+                                    const char *folder, char **path)
+{
+    rnn_block blocks[RNN_FIT_MAX_BLOCKS + 2 * RNN_MODEL_MAX_LAYERS];
+    char *texts;
+    rnn_status st;
+
+    checkpoint->blocks = blocks;
+    st = rnn_fit_to_blocks(rnn_dataset_get_fit(t->run->dataset), blocks, &checkpoint->n_blocks,
+                           &texts);
+    if (st == RNN_OK) {
+        if (t->carried != NULL)
+            checkpoint->n_blocks += describe_carried(t, blocks + checkpoint->n_blocks);
+        st = rnn_checkpoint_write(checkpoint, folder, path);
+    }
+    rnn_free(texts);
+    return st;
+}
+
 static rnn_status write_files(trainer *t, bool is_best, char **path)
 {
     const rnn_run *run = t->run;
@@ -148,7 +211,7 @@ static rnn_status write_files(trainer *t, bool is_best, char **path)
     snprintf(digest, sizeof digest, "%016" PRIx64, info->digest);
     checkpoint.environment = facts;
     checkpoint.n_environment = sizeof facts / sizeof facts[0];
-    RNN_TRY(rnn_checkpoint_write(&checkpoint, folder, path));
+    RNN_TRY(write_with_blocks(t, &checkpoint, folder, path));
     if (is_best)
         RNN_TRY(rnn_checkpoint_mark_best(folder, t->progress.step));
     return rnn_checkpoint_prune(folder, (size_t)run->config->checkpoint.keep);
@@ -163,6 +226,7 @@ static rnn_status save(trainer *t, bool is_best, bool is_final, char **path)
     rnn_status st;
 
     advance_clock(t);
+    RNN_TRY(gather_carried(t));
     st = is_first(t) ? write_files(t, is_best, path) : RNN_OK;
     st = rnn_comm_agree(t->run->comm, st);
     t->last_checkpoint = rnn_clock_seconds();
@@ -229,6 +293,37 @@ static rnn_status set_aside(trainer *t)
     return RNN_OK;
 }
 
+/* Rank 0: the states that an interrupted epoch goes on with. */
+static rnn_status read_carried(trainer *t, const char *path)
+{
+    rnn_carry *carry = rnn_executor_carry(t->run->executor);
+    rnn_block blocks[2 * RNN_MODEL_MAX_LAYERS];
+    size_t n;
+    rnn_status st;
+
+    if (carry == NULL || t->progress.batch_in_epoch == 0)
+        return RNN_OK;
+    RNN_TRY(RNN_ALLOC(&t->carried, rnn_carry_size(carry), "carried states"));
+    n = describe_carried(t, blocks);
+    st = rnn_checkpoint_read_blocks(path, blocks, n);
+    for (size_t i = 0; i < n && st == RNN_OK; i++) {
+        const rnn_carry_array *a = rnn_carry_get_array(carry, i);
+
+        if (blocks[i].values == NULL || blocks[i].n_dims != 3 ||
+            memcmp(blocks[i].shape, a->shape, sizeof a->shape) != 0)
+            st = RNN_FAIL(RNN_ERR_DATA,
+                          "%s: /%s: expected the carried states of an epoch that was interrupted, "
+                          "float32 [%zu][%zu][%zu]",
+                          path, blocks[i].path, a->shape[0], a->shape[1], a->shape[2]);
+        else
+            memcpy(t->carried + a->offset, blocks[i].values,
+                   a->shape[0] * a->shape[1] * a->shape[2] * sizeof *t->carried);
+    }
+    for (size_t i = 0; i < n; i++)
+        rnn_free(blocks[i].values);
+    return st;
+}
+
 /* Rank 0: finds and reads the checkpoint to resume from; *path is NULL for a fresh start. */
 static rnn_status read_state(trainer *t, char **path)
 {
@@ -248,6 +343,23 @@ static rnn_status read_state(trainer *t, char **path)
     RNN_TRY(rnn_checkpoint_read(*path, &checkpoint));
     t->history_room = t->history.n_rows;
     RNN_TRY(check_data(t, &t->progress, *path));
+    return read_carried(t, *path);
+}
+
+/* Collective. Carried states, if an epoch was interrupted. */
+static rnn_status share_carried(trainer *t)
+{
+    rnn_carry *carry = rnn_executor_carry(t->run->executor);
+    rnn_status st = RNN_OK;
+
+    if (carry == NULL || t->progress.batch_in_epoch == 0)
+        return RNN_OK;
+    if (t->carried == NULL)
+        st = RNN_ALLOC(&t->carried, rnn_carry_size(carry), "carried states");
+    RNN_TRY(rnn_comm_agree(t->run->comm, st));
+    RNN_TRY(rnn_comm_broadcast(t->run->comm, t->carried, rnn_carry_size(carry) * sizeof *t->carried,
+                               0));
+    rnn_carry_load(carry, t->carried);
     return RNN_OK;
 }
 
@@ -268,7 +380,7 @@ static rnn_status share_state(trainer *t)
     rnn_optimizer_set_step(t->run->optimizer, step);
     rnn_optimizer_set_scalar(t->run->optimizer, scalar);
     rnn_executor_load(t->run->executor, t->run->params);
-    return RNN_OK;
+    return share_carried(t);
 }
 
 static rnn_status resume(trainer *t)
@@ -543,6 +655,7 @@ rnn_status rnn_train(rnn_run *run)
         st = train_all(&t);
     rnn_report_destroy(&t.report);
     rnn_free(t.history.values);
+    rnn_free(t.carried);
     return st;
 }
 
