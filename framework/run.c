@@ -56,7 +56,8 @@ static rnn_status check_streams(const rnn_run *run)
 
 static rnn_status open_dataset(rnn_run *run)
 {
-    RNN_TRY(rnn_comm_agree(run->comm, rnn_data_open(&run->dataset, run->config, NULL)));
+    RNN_TRY(rnn_comm_agree(run->comm, rnn_data_open(&run->dataset, run->config,
+                                                    run->use != NULL ? &run->use->data : NULL)));
     RNN_TRY(rnn_comm_agree(run->comm, check_streams(run)));
     return rnn_comm_compare(run->comm, rnn_dataset_get_info(run->dataset)->digest, "data");
 }
@@ -85,6 +86,8 @@ static rnn_status create_loaders(rnn_run *run)
         if (info->n_samples[split] > 0)
             RNN_TRY(rnn_loader_create(&run->loader[split], &cfg));
     }
+    if (run->loader[RNN_SPLIT_TRAIN] == NULL)
+        return run->use != NULL ? RNN_OK : RNN_FAIL(RNN_ERR_DATA, "there are no training samples");
     run->total_steps = (uint64_t)c->run.epochs * rnn_loader_n_batches(run->loader[RNN_SPLIT_TRAIN]);
     if (c->run.steps > 0 && (uint64_t)c->run.steps < run->total_steps)
         run->total_steps = (uint64_t)c->run.steps;
@@ -188,7 +191,7 @@ static rnn_status prepare_predictions(rnn_run *run)
 {
     const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
 
-    if (!info->is_strings)
+    if (!info->is_strings || run->use != NULL)
         return RNN_OK;
     return RNN_ALLOC(&run->predicted, info->n_samples[RNN_SPLIT_TRAIN] * info->seq_len,
                      "predictions");
@@ -204,7 +207,9 @@ static rnn_status create_metrics(rnn_run *run)
                                  .n_shards = run->n_shards,
                                  .first_shard = run->first_shard,
                                  .n_own_shards = run->n_own_shards,
-                                 .n_threads = run->affinity.threads};
+                                 .n_threads = run->affinity.threads,
+                                 .with_confusion = run->use != NULL && run->use->with_confusion &&
+                                                   run->task == RNN_TASK_CLASSES};
 
     run->monitor = info->n_samples[RNN_SPLIT_VALID] > 0 ? RNN_SPLIT_VALID : RNN_SPLIT_TEST;
     return rnn_metrics_create(&run->metrics, &cfg);
@@ -236,7 +241,8 @@ static rnn_status create_all(rnn_run *run)
     return rnn_comm_agree(run->comm, create_local(run));
 }
 
-rnn_status rnn_run_create(rnn_run **out, const rnn_config *config, rnn_comm *comm)
+rnn_status rnn_run_create(rnn_run **out, const rnn_config *config, const rnn_run_use *use,
+                          rnn_comm *comm)
 {
     rnn_run *run;
     rnn_status st;
@@ -245,7 +251,9 @@ rnn_status rnn_run_create(rnn_run **out, const rnn_config *config, rnn_comm *com
     RNN_TRY(rnn_comm_agree(comm, RNN_ALLOC(&run, 1, "the run")));
     run->config = config;
     run->comm = comm;
+    run->use = use;
     st = create_all(run);
+    run->use = NULL;
     if (st == RNN_OK)
         *out = run;
     else

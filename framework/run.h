@@ -11,6 +11,7 @@
 #include "dist/comm.h"
 #include "dist/reduce.h"
 #include "framework/config.h"
+#include "framework/data.h"
 #include "framework/executor.h"
 #include "framework/metrics.h"
 #include "framework/model.h"
@@ -20,9 +21,16 @@
 
 enum { RNN_STEP_SLOTS = 8 }; /* counts and flags in front of the shards' losses */
 
+/* What a run is for, other than training. */
+typedef struct rnn_run_use {
+    rnn_data_override data;
+    bool with_confusion; /* evaluation also counts a confusion matrix */
+} rnn_run_use;
+
 typedef struct rnn_run {
     const rnn_config *config; /* borrowed */
     rnn_comm *comm;           /* borrowed */
+    const rnn_run_use *use;   /* while the run is made; NULL: to train */
     char *config_text;        /* canonical */
     rnn_affinity affinity;
     rnn_dataset *dataset;
@@ -46,9 +54,11 @@ typedef struct rnn_run {
 
 /*
  * Collective. Makes the run, with the model at its initial parameters, after comparing program,
- * configuration and data over ranks. On failure every rank returns the same status and message.
+ * configuration and data over ranks. `use` is NULL for training, which needs training samples. On
+ * failure every rank returns the same status and message.
  */
-rnn_status rnn_run_create(rnn_run **out, const rnn_config *config, rnn_comm *comm);
+rnn_status rnn_run_create(rnn_run **out, const rnn_config *config, const rnn_run_use *use,
+                          rnn_comm *comm);
 void rnn_run_destroy(rnn_run **run);
 
 /*

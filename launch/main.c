@@ -11,12 +11,16 @@
 #include "framework/bench.h"
 #include "framework/checkpoint.h"
 #include "framework/config.h"
+#include "framework/eval.h"
 #include "framework/exchange.h"
+#include "framework/predict.h"
 #include "framework/report.h"
 #include "framework/run.h"
 #include "framework/show.h"
 #include "framework/signals.h"
+#include "framework/trained.h"
 #include "framework/trainer.h"
+#include "framework/write_text.h"
 #include "kernels/memory.h"
 #include "launch/options.h"
 
@@ -48,7 +52,7 @@ static rnn_status execute(const rnn_options *options, const rnn_config *config, 
     rnn_run *run;
     rnn_status st;
 
-    RNN_TRY(rnn_run_create(&run, config, comm));
+    RNN_TRY(rnn_run_create(&run, config, NULL, comm));
     switch (options->command) {
     case RNN_COMMAND_CHECK:
         st = print_plan(run);
@@ -67,6 +71,37 @@ static rnn_status execute(const rnn_options *options, const rnn_config *config, 
     return st;
 }
 
+/* Collective. What is done with a trained model and data. */
+static rnn_status use_trained(const rnn_options *options, rnn_comm *comm)
+{
+    const rnn_trained_cfg cfg = {.checkpoint = options->config,
+                                 .data = options->data,
+                                 .overrides = options->overrides,
+                                 .n_overrides = options->n_overrides,
+                                 .needs_no_targets = options->command == RNN_COMMAND_PREDICT,
+                                 .with_confusion = options->command == RNN_COMMAND_EVAL};
+    rnn_trained trained;
+    rnn_status st;
+
+    RNN_TRY(rnn_trained_open(&trained, &cfg, comm));
+    st = options->command == RNN_COMMAND_EVAL ? rnn_eval(&trained, stdout)
+                                              : rnn_predict(&trained, options->output);
+    rnn_trained_close(&trained);
+    return st;
+}
+
+/* Collective. One rank writes, whatever their number. */
+static rnn_status write_text(const rnn_options *options, rnn_comm *comm)
+{
+    rnn_status st = rnn_comm_rank(comm) == 0
+                        ? rnn_write_text(options->config, &options->write, stdout)
+                        : RNN_OK;
+
+    if (st == RNN_OK && (fflush(stdout) != 0 || ferror(stdout)))
+        st = RNN_FAIL(RNN_ERR_IO, "cannot write the output: %s", strerror(errno));
+    return rnn_comm_agree(comm, st);
+}
+
 /* Collective. `st` is how this rank fared with its command line. */
 static rnn_status start(const rnn_options *options, rnn_status st, rnn_comm *comm)
 {
@@ -74,6 +109,10 @@ static rnn_status start(const rnn_options *options, rnn_status st, rnn_comm *com
 
     RNN_TRY(rnn_comm_agree(comm, st));
     RNN_TRY(rnn_comm_compare(comm, (uint64_t)options->command, "command"));
+    if (options->command == RNN_COMMAND_SAMPLE)
+        return write_text(options, comm);
+    if (options->command == RNN_COMMAND_EVAL || options->command == RNN_COMMAND_PREDICT)
+        return use_trained(options, comm);
     st = rnn_comm_agree(comm, load_config(&config, options));
     if (st == RNN_OK)
         st = execute(options, &config, comm);

@@ -1,8 +1,13 @@
 #include "launch/options.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
+#include <math.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,6 +22,10 @@ static const char help_text[] =
     "       rnntrain show CHECKPOINT            the same of the model in a checkpoint\n"
     "       rnntrain export CHECKPOINT -o FILE  write its weights as a state_dict in HDF5\n"
     "       rnntrain import --from FILE CONFIG  begin the run of CONFIG with such weights\n"
+    "       rnntrain eval CHECKPOINT [DATA]     how good a trained model is, on DATA or its own "
+    "data\n"
+    "       rnntrain predict CHECKPOINT [DATA] -o FILE  what it answers, as a .csv or .h5 file\n"
+    "       rnntrain sample CHECKPOINT          let a model of texts write\n"
     "\n"
     "CONFIG is a TOML file, or the name of an installed recipe such as mnist.toml.\n"
     "Run it under mpirun for several ranks: mpirun -n 4 rnntrain mnist.toml\n"
@@ -25,7 +34,13 @@ static const char help_text[] =
     "                    may be repeated; layers by number: layer.0.hidden_size=64\n"
     "  --from FILE       import: the weights, as h5py writes a PyTorch state_dict; matched to the\n"
     "                    layers by names and shapes. The next rnntrain CONFIG trains on from them\n"
-    "  -o, --output FILE export: the file to write; h5py reads it\n"
+    "  -o, --output FILE export, predict: the file to write; h5py reads .h5\n"
+    "  --prompt TEXT     sample: what the text begins with; default \"\"\n"
+    "  --length N        sample: characters or words to write; default 500\n"
+    "  --temperature T   sample: below 1 likelier, above 1 freer, 0 always the likeliest; default "
+    "1\n"
+    "  --top-k K         sample: choose among the K likeliest; default 0 = all\n"
+    "  --seed S          sample: another one, another text; default 1\n"
     "  --check           check configuration, data and model, print what would run, and exit\n"
     "  --help            this text\n"
     "  --help-config     every key of the configuration with bounds and default\n"
@@ -53,21 +68,26 @@ static rnn_status add_override(rnn_options *out, const char *text)
 typedef struct extras {
     bool check;
     const char *from, *output;
+    const char *sampling; /* the last option of sample */
 } extras;
 
 /* Words that come before what they are about; without one, the command is to train. */
 typedef struct subcommand {
     const char *name, *object;
     rnn_command command;
+    bool takes_data; /* a second word */
 } subcommand;
 
 static const subcommand subcommands[] = {
-    {"bench", "configuration", RNN_COMMAND_BENCH},
-    {"show", "configuration or checkpoint", RNN_COMMAND_SHOW},
-    {"export", "checkpoint", RNN_COMMAND_EXPORT},
-    {"import", "configuration", RNN_COMMAND_IMPORT},
+    {"bench", "configuration", RNN_COMMAND_BENCH, false},
+    {"show", "configuration or checkpoint", RNN_COMMAND_SHOW, false},
+    {"export", "checkpoint", RNN_COMMAND_EXPORT, false},
+    {"import", "configuration", RNN_COMMAND_IMPORT, false},
+    {"eval", "checkpoint", RNN_COMMAND_EVAL, true},
+    {"predict", "checkpoint", RNN_COMMAND_PREDICT, true},
+    {"sample", "checkpoint", RNN_COMMAND_SAMPLE, false},
 };
-static const subcommand training = {NULL, "configuration", RNN_COMMAND_TRAIN};
+static const subcommand training = {NULL, "configuration", RNN_COMMAND_TRAIN, false};
 
 static const subcommand *find_subcommand(const char *word)
 {
@@ -77,23 +97,62 @@ static const subcommand *find_subcommand(const char *word)
     return NULL;
 }
 
-/* --from and -o belong to one command each, which cannot do without. */
-static rnn_status take_weights(rnn_options *out, const extras *given)
+/* --from and -o belong to some commands, which cannot do without. */
+static rnn_status take_files(rnn_options *out, const extras *given)
 {
     bool is_import = out->command == RNN_COMMAND_IMPORT;
     bool is_export = out->command == RNN_COMMAND_EXPORT;
+    bool is_predict = out->command == RNN_COMMAND_PREDICT;
 
     if (given->from != NULL && !is_import)
         return RNN_FAIL(RNN_ERR_USAGE, "--from is only for rnntrain import");
-    if (given->output != NULL && !is_export)
-        return RNN_FAIL(RNN_ERR_USAGE, "-o is only for rnntrain export");
+    if (given->output != NULL && !is_export && !is_predict)
+        return RNN_FAIL(RNN_ERR_USAGE, "-o is only for rnntrain export and predict");
     if (is_import && given->from == NULL)
         return RNN_FAIL(RNN_ERR_USAGE, "import: no weights given (--from FILE)");
-    if (is_export && given->output == NULL)
-        return RNN_FAIL(RNN_ERR_USAGE, "export: no file to write given (-o FILE)");
+    if ((is_export || is_predict) && given->output == NULL)
+        return RNN_FAIL(RNN_ERR_USAGE, "%s: no file to write given (-o FILE)",
+                        is_export ? "export" : "predict");
     if (is_export && out->n_overrides > 0)
         return RNN_FAIL(RNN_ERR_USAGE, "export and --set do not go together");
-    out->weights = is_import ? given->from : given->output;
+    out->weights = is_import ? given->from : is_export ? given->output : NULL;
+    out->output = is_predict ? given->output : NULL;
+    return RNN_OK;
+}
+
+static rnn_status check_sampling(const rnn_options *out, const extras *given)
+{
+    bool is_sample = out->command == RNN_COMMAND_SAMPLE;
+
+    if (given->sampling != NULL && !is_sample)
+        return RNN_FAIL(RNN_ERR_USAGE, "--%s is only for rnntrain sample", given->sampling);
+    if (is_sample && out->n_overrides > 0)
+        return RNN_FAIL(RNN_ERR_USAGE, "sample and --set do not go together");
+    return RNN_OK;
+}
+
+/* A whole number from 0 to `max`. */
+static rnn_status take_count(uint64_t *out, const char *option, const char *text, uint64_t max)
+{
+    char *end;
+
+    errno = 0;
+    *out = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || *out > max)
+        return RNN_FAIL(RNN_ERR_USAGE,
+                        "--%s: expected a whole number from 0 to %" PRIu64 ", found \"%.40s\"",
+                        option, max, text);
+    return RNN_OK;
+}
+
+static rnn_status take_temperature(double *out, const char *text)
+{
+    char *end;
+
+    *out = strtod(text, &end);
+    if (end == text || *end != '\0' || !isfinite(*out) || *out < 0.0)
+        return RNN_FAIL(RNN_ERR_USAGE,
+                        "--temperature: expected a number from 0 on, found \"%.40s\"", text);
     return RNN_OK;
 }
 
@@ -112,11 +171,13 @@ static rnn_status take_words(rnn_options *out, const extras *given, int n_words,
     out->command = given->check ? RNN_COMMAND_CHECK : sub->command;
     if (n_words == 0)
         return RNN_FAIL(RNN_ERR_USAGE, "no %s given (try rnntrain --help)", sub->object);
-    if (n_words > 1)
-        return RNN_FAIL(RNN_ERR_USAGE, "one %s at a time: \"%s\" is too much", sub->object,
-                        words[1]);
+    if (n_words > 1 + sub->takes_data)
+        return RNN_FAIL(RNN_ERR_USAGE, "one %s at a time: \"%s\" is too much",
+                        sub->takes_data ? "data set" : sub->object, words[1 + sub->takes_data]);
     out->config = words[0];
-    return take_weights(out, given);
+    out->data = n_words > 1 ? words[1] : NULL;
+    RNN_TRY(take_files(out, given));
+    return check_sampling(out, given);
 }
 
 /* Where getopt stopped; within a cluster of letters it has not gone on to the next word yet. */
@@ -132,18 +193,41 @@ static rnn_status refuse(const char *word)
 
 rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
 {
-    enum { SET = 1, CHECK, FROM, OUTPUT, HELP, HELP_CONFIG, VERSION };
-    static const struct option known[] = {
-        {"set", required_argument, NULL, SET},   {"check", no_argument, NULL, CHECK},
-        {"from", required_argument, NULL, FROM}, {"output", required_argument, NULL, OUTPUT},
-        {"help", no_argument, NULL, HELP},       {"help-config", no_argument, NULL, HELP_CONFIG},
-        {"version", no_argument, NULL, VERSION}, {NULL, 0, NULL, 0}};
+    enum {
+        SET = 1,
+        CHECK,
+        FROM,
+        OUTPUT,
+        PROMPT,
+        LENGTH,
+        TEMPERATURE,
+        TOP_K,
+        SEED,
+        HELP,
+        HELP_CONFIG,
+        VERSION
+    };
+    static const struct option known[] = {{"set", required_argument, NULL, SET},
+                                          {"check", no_argument, NULL, CHECK},
+                                          {"from", required_argument, NULL, FROM},
+                                          {"output", required_argument, NULL, OUTPUT},
+                                          {"prompt", required_argument, NULL, PROMPT},
+                                          {"length", required_argument, NULL, LENGTH},
+                                          {"temperature", required_argument, NULL, TEMPERATURE},
+                                          {"top-k", required_argument, NULL, TOP_K},
+                                          {"seed", required_argument, NULL, SEED},
+                                          {"help", no_argument, NULL, HELP},
+                                          {"help-config", no_argument, NULL, HELP_CONFIG},
+                                          {"version", no_argument, NULL, VERSION},
+                                          {NULL, 0, NULL, 0}};
     extras given = {0};
-    int option;
+    uint64_t count;
+    int option, index = 0;
 
-    *out = (rnn_options){.command = RNN_COMMAND_TRAIN};
+    *out = (rnn_options){.command = RNN_COMMAND_TRAIN,
+                         .write = {.prompt = "", .length = 500, .sampling = {1.0, 0, 1}}};
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":ho:", known, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":ho:", known, &index)) != -1) {
         switch (option) {
         case SET:
             RNN_TRY(add_override(out, optarg));
@@ -157,6 +241,27 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
         case OUTPUT:
         case 'o':
             given.output = optarg;
+            break;
+        case PROMPT:
+            given.sampling = known[index].name;
+            out->write.prompt = optarg;
+            break;
+        case LENGTH:
+        case TOP_K:
+        case SEED:
+            given.sampling = known[index].name;
+            RNN_TRY(take_count(&count, known[index].name, optarg,
+                               option == SEED ? INT64_MAX : INT32_MAX));
+            if (option == LENGTH)
+                out->write.length = (size_t)count;
+            else if (option == TOP_K)
+                out->write.sampling.top_k = (size_t)count;
+            else
+                out->write.sampling.seed = count;
+            break;
+        case TEMPERATURE:
+            given.sampling = known[index].name;
+            RNN_TRY(take_temperature(&out->write.sampling.temperature, optarg));
             break;
         case HELP:
         case 'h':

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "framework/write_text.h"
 #include "kernels/status.h"
 
 typedef enum rnn_command {
@@ -13,6 +14,9 @@ typedef enum rnn_command {
     RNN_COMMAND_CHECK,
     RNN_COMMAND_BENCH,
     RNN_COMMAND_IMPORT,
+    RNN_COMMAND_EVAL,
+    RNN_COMMAND_PREDICT,
+    RNN_COMMAND_SAMPLE,
     RNN_COMMAND_SHOW, /* from here on: without MPI */
     RNN_COMMAND_EXPORT,
     RNN_COMMAND_HELP, /* from here on: without a configuration */
@@ -25,8 +29,12 @@ enum { RNN_OPTIONS_MAX_OVERRIDES = 64 };
 /* Strings are lent by argv. */
 typedef struct rnn_options {
     rnn_command command;
-    const char *config;  /* file or recipe name; for show also, for export only a checkpoint */
+    const char *config;  /* file or recipe name; for show also, for export and what uses a trained
+                            model only a checkpoint */
+    const char *data;    /* eval, predict: other data than the configuration's; else NULL */
     const char *weights; /* import: --from, export: -o; else NULL */
+    const char *output;  /* predict: -o; else NULL */
+    rnn_write_cfg write; /* sample */
     const char *overrides[RNN_OPTIONS_MAX_OVERRIDES];
     size_t n_overrides;
 } rnn_options;
