@@ -17,7 +17,7 @@ static void name_class(const rnn_run *run, size_t class, char name[MAX_NAME + 1]
     if (text != NULL)
         snprintf(name, MAX_NAME + 1, "%s", text);
     else
-        snprintf(name, MAX_NAME + 1, "%zu", class);
+        snprintf(name, MAX_NAME + 1, "%u", (unsigned)class & 0xFFFFFFu);
 }
 
 /* Wide enough for every name and every count. */
