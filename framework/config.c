@@ -417,6 +417,17 @@ static bool is_power_of_two(int64_t n)
     return n > 0 && (n & (n - 1)) == 0;
 }
 
+/* Bounds of a row include themselves, but nothing is divided by 0. */
+static rnn_status check_above_zero(const loader *l, const char *path)
+{
+    const rnn_config_key *key = rnn_config_key_find(path);
+
+    if (rnn_config_key_applies(key, l->config, 0) &&
+        *(double *)rnn_config_key_field(key, l->config, 0) == 0.0)
+        return BLAME(l, path, "expected a number above 0, found 0");
+    return RNN_OK;
+}
+
 static rnn_status check(const loader *l)
 {
     const rnn_config *c = l->config;
@@ -433,6 +444,8 @@ static rnn_status check(const loader *l)
         return BLAME(l, "optimizer.nesterov",
                      "needs momentum above 0 and dampening 0, found momentum %g and dampening %g",
                      c->optimizer.momentum, c->optimizer.dampening);
+    RNN_TRY(check_above_zero(l, "schedule.div_factor"));
+    RNN_TRY(check_above_zero(l, "schedule.final_div_factor"));
     if (c->checkpoint.best == RNN_BEST_ACCURACY && c->loss.type != RNN_LOSS_CROSS_ENTROPY)
         return BLAME(l, "checkpoint.best",
                      "accuracy needs loss.type \"cross_entropy\", found \"%s\"",

@@ -85,6 +85,8 @@ typedef struct rnn_config {
         int type; /* rnn_schedule_type; constant */
         int64_t warmup_steps, step_size;
         double gamma, min_lr;
+        double pct_start, div_factor, final_div_factor; /* one_cycle; 0.3, 25, 10000 */
+        int anneal;                                     /* one_cycle: rnn_anneal; cos */
     } schedule;
     struct {
         int64_t batch_size; /* global; 64 */

@@ -54,7 +54,10 @@ static const char *const optimizers[] = {[RNN_OPTIMIZER_SGD] = "sgd",
 static const char *const schedules[] = {[RNN_SCHEDULE_CONSTANT] = "constant",
                                         [RNN_SCHEDULE_STEP] = "step",
                                         [RNN_SCHEDULE_COSINE] = "cosine",
+                                        [RNN_SCHEDULE_ONE_CYCLE] = "one_cycle",
                                         NULL};
+static const char *const anneals[] = {
+    [RNN_ANNEAL_COS] = "cos", [RNN_ANNEAL_LINEAR] = "linear", NULL};
 static const char *const reductions[] = {
     [RNN_REDUCTION_REPRODUCIBLE] = "reproducible", [RNN_REDUCTION_ALLREDUCE] = "allreduce", NULL};
 static const char *const bindings[] = {"auto", "keep", NULL};
@@ -98,6 +101,9 @@ _Static_assert(sizeof(rnn_layer_type) == sizeof(int), "rnn_layer_type must have 
 #define NADAM       ONLY(RNN_OPTIMIZER_NADAM)
 #define WITH_MAX    (ONLY(RNN_OPTIMIZER_ADAM) | ONLY(RNN_OPTIMIZER_ADAMW))
 #define ADAM_FAMILY (WITH_MAX | ONLY(RNN_OPTIMIZER_ADAMAX) | NADAM)
+#define ONE_CYCLE   ONLY(RNN_SCHEDULE_ONE_CYCLE)
+#define WITH_WARMUP                                                                                \
+    (ONLY(RNN_SCHEDULE_CONSTANT) | ONLY(RNN_SCHEDULE_STEP) | ONLY(RNN_SCHEDULE_COSINE))
 
 enum { MAX_SIZE = RNN_LAYER_MAX_SIZE, MAX_THREADS = 1024 };
 
@@ -293,7 +299,7 @@ const rnn_config_key rnn_config_keys[] = {
 
     {KEY(schedule.type), CHOICE(schedules), .fallback = "\"constant\"",
      .help = "How the learning rate moves."},
-    {KEY(schedule.warmup_steps), INTEGER, FROM(0), .fallback = "0",
+    {KEY(schedule.warmup_steps), INTEGER, FROM(0), .fallback = "0", .types = WITH_WARMUP,
      .help = "Steps over which it first rises to lr."},
     {KEY(schedule.step_size), INTEGER, FROM(1), .types = ONLY(RNN_SCHEDULE_STEP),
      .help = "Epochs between two falls."},
@@ -301,6 +307,14 @@ const rnn_config_key rnn_config_keys[] = {
      .help = "Factor of a fall."},
     {KEY(schedule.min_lr), NUMBER, FROM(0), .fallback = "0.0", .types = ONLY(RNN_SCHEDULE_COSINE),
      .help = "Learning rate at the end."},
+    {KEY(schedule.pct_start), NUMBER, RANGE(0, 1), .fallback = "0.3", .types = ONE_CYCLE,
+     .help = "Part of the run's steps in which the learning rate rises, to lr; then it falls."},
+    {KEY(schedule.div_factor), NUMBER, FROM(0), .fallback = "25.0", .types = ONE_CYCLE,
+     .help = "It starts from lr / div_factor; above 0."},
+    {KEY(schedule.final_div_factor), NUMBER, FROM(0), .fallback = "10000.0", .types = ONE_CYCLE,
+     .help = "It ends so many times lower than it started; above 0."},
+    {KEY(schedule.anneal), CHOICE(anneals), .fallback = "\"cos\"", .types = ONE_CYCLE,
+     .help = "The form of the rise and the fall."},
 
     {KEY(train.batch_size), INTEGER, RANGE(1, MAX_SIZE), .fallback = "64",
      .help = "Samples of a step, over all ranks together."},

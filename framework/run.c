@@ -145,7 +145,11 @@ static rnn_status create_optimizer(rnn_run *run)
                                        .warmup_steps = (uint64_t)c->schedule.warmup_steps,
                                        .step_size = (uint64_t)c->schedule.step_size,
                                        .gamma = c->schedule.gamma,
-                                       .min_lr = c->schedule.min_lr};
+                                       .min_lr = c->schedule.min_lr,
+                                       .pct_start = c->schedule.pct_start,
+                                       .div_factor = c->schedule.div_factor,
+                                       .final_div_factor = c->schedule.final_div_factor,
+                                       .anneal = (rnn_anneal)c->schedule.anneal};
     return rnn_optimizer_create(&run->optimizer, &cfg, rnn_model_size(run->model));
 }
 

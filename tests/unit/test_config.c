@@ -200,7 +200,7 @@ static void wrong_types_are_refused(void **state)
                              "\"bce_with_logits\", found 1"},
         {"[schedule]\ntype = \"cos\"",
          "t.toml:11:1: schedule.type: expected one of \"constant\", \"step\", \"cosine\", "
-         "found a string \"cos\""},
+         "\"one_cycle\", found a string \"cos\""},
     };
 
     (void)state;
@@ -295,6 +295,31 @@ static void keys_of_other_types_are_refused(void **state)
                    "not for mse");
     assert_refused(MINIMAL "[schedule]\ngamma = 0.5\n", NULL,
                    "t.toml:11:1: schedule.gamma: gamma is for type step, not for constant");
+    assert_refused(MINIMAL "[schedule]\ntype = \"one_cycle\"\nwarmup_steps = 5\n", NULL,
+                   "t.toml:12:1: schedule.warmup_steps: warmup_steps is for type constant, step, "
+                   "cosine, not for one_cycle");
+}
+
+static void one_cycle_has_torchs_defaults(void **state)
+{
+    rnn_config c = configure(MINIMAL "[schedule]\ntype = \"one_cycle\"\n", NULL);
+
+    (void)state;
+    assert_int_equal(c.schedule.type, RNN_SCHEDULE_ONE_CYCLE);
+    assert_true(c.schedule.pct_start == 0.3);
+    assert_true(c.schedule.div_factor == 25.0);
+    assert_true(c.schedule.final_div_factor == 1e4);
+    assert_int_equal(c.schedule.anneal, RNN_ANNEAL_COS);
+    rnn_config_free(&c);
+    c = configure(MINIMAL "[schedule]\ntype = \"one_cycle\"\nanneal = \"linear\"\n", NULL);
+    assert_int_equal(c.schedule.anneal, RNN_ANNEAL_LINEAR);
+    rnn_config_free(&c);
+    assert_refused(MINIMAL "[schedule]\ntype = \"one_cycle\"\ndiv_factor = 0\n", NULL,
+                   "t.toml:12:1: schedule.div_factor: expected a number above 0, found 0");
+    assert_refused(MINIMAL "[schedule]\ntype = \"one_cycle\"\nfinal_div_factor = 0.0\n", NULL,
+                   "t.toml:12:1: schedule.final_div_factor: expected a number above 0, found 0");
+    assert_refused(MINIMAL "[schedule]\ntype = \"one_cycle\"\npct_start = 1.5\n", NULL,
+                   "t.toml:12:1: schedule.pct_start: expected a number (0..1), found 1.5");
 }
 
 static void every_format_has_its_own_keys(void **state)
@@ -777,6 +802,7 @@ static void the_canonical_text_reads_back_to_itself(void **state)
         "optimizer.type=adamax",
         "optimizer.type=nadam",
         "schedule.type=cosine",
+        "schedule.type=one_cycle",
         "layer.0.type=rnn",
         "layer.0.type=gru",
         "layer.0.type=rnncell",
@@ -1029,6 +1055,7 @@ int main(void)
         cmocka_unit_test(tables_must_be_tables),
         cmocka_unit_test(missing_keys_name_their_table),
         cmocka_unit_test(keys_of_other_types_are_refused),
+        cmocka_unit_test(one_cycle_has_torchs_defaults),
         cmocka_unit_test(every_format_has_its_own_keys),
         cmocka_unit_test(lists_hold_a_bounded_number_of_strings),
         cmocka_unit_test(keys_are_checked_together),
