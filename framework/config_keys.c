@@ -222,6 +222,8 @@ const rnn_config_key rnn_config_keys[] = {
      .help = "Order of the dimensions in arrays given to librnn; training is the same."},
     {LAYER(dropout), NUMBER, BELOW_ONE, .fallback = "0.0", .types = RNN_LAYER_STACKED,
      .help = "Probability of dropping a value between stacked layers; not after the last."},
+    {LAYER(variational), BOOLEAN, .fallback = "false", .types = RNN_LAYER_WITH_DROPOUT,
+     .help = "Drop the same features at all steps of a sequence, anew for every sequence."},
     {LAYER(bidirectional), BOOLEAN, .fallback = "false", .types = RNN_LAYER_STACKED,
      .help = "Also run from the last step to the first; gives twice the features."},
     {LAYER(proj_size), INTEGER, RANGE(0, MAX_SIZE), .fallback = "0", .types = ONLY(RNN_LAYER_LSTM),

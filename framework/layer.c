@@ -51,6 +51,7 @@ const rnn_layer_arg rnn_layer_args[] = {
     {ARG(bias, FLAG, RNN_LAYER_WITH_BIAS)},
     {ARG(batch_first, FLAG, RNN_LAYER_STACKED)},
     {ARG(dropout, NUMBER, RNN_LAYER_STACKED), BELOW_ONE},
+    {ARG(variational, FLAG, RNN_LAYER_WITH_DROPOUT)},
     {ARG(bidirectional, FLAG, RNN_LAYER_STACKED)},
     {ARG(proj_size, INTEGER, ONLY(LSTM)), RANGE(0, RNN_LAYER_MAX_SIZE)},
     {ARG(h0, NUMBER, RNN_LAYER_RECURRENT), ANY},

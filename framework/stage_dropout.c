@@ -8,6 +8,7 @@
 
 typedef struct plan {
     double p;
+    bool is_variational;
     size_t n_features;
     uint64_t index; /* of the stage: each drops by numbers of its own */
 } plan;
@@ -18,7 +19,10 @@ static rnn_status plan_create(void **out, const rnn_model *model, size_t index)
     plan *p;
 
     RNN_TRY(RNN_ALLOC(&p, 1, "a dropout stage"));
-    *p = (plan){.p = stage->dropout, .n_features = stage->in.n_features, .index = index};
+    *p = (plan){.p = stage->dropout,
+                .is_variational = stage->cfg->variational,
+                .n_features = stage->in.n_features,
+                .index = index};
     *out = p;
     return RNN_OK;
 }
@@ -29,7 +33,8 @@ static void apply(const plan *p, const rnn_slice *slice, const float *from, floa
     const rnn_dropout_args args = {
         .p = p->p,
         .key = rnn_random_bits(slice->seed, RNN_RANDOM_DROPOUT, slice->step, p->index),
-        .first_row = slice->first_row};
+        .first_row = slice->first_row,
+        .is_variational = p->is_variational};
 
     if (slice->is_training && p->p > 0.0)
         rnn_dropout(&args, slice->seq_len, slice->rows, p->n_features, from, to);

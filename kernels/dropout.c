@@ -55,9 +55,14 @@ static void philox(block b, uint32_t numbers[MAX_NUMBERS])
     }
 }
 
-/* One row of one step. `last` is the largest number that drops. */
-static void drop_row(block b, uint32_t last, float scale, size_t n_features, const float *x,
-                     float *y)
+/* Steps that drop alike: so many, so far apart. */
+typedef struct steps {
+    size_t count, stride;
+} steps;
+
+/* One row at these steps. `last` is the largest number that drops. */
+static void drop_row(block b, uint32_t last, float scale, steps alike, size_t n_features,
+                     const float *x, float *y)
 {
     for (size_t f = 0; f < n_features; f += MAX_NUMBERS) {
         size_t count = n_features - f < MAX_NUMBERS ? n_features - f : MAX_NUMBERS;
@@ -66,9 +71,14 @@ static void drop_row(block b, uint32_t last, float scale, size_t n_features, con
         b.first = (uint32_t)(f / 4);
         b.n_counters = (uint32_t)((count + 4 * LANES - 1) / (4 * LANES) * LANES); /* no remainder */
         philox(b, numbers);
+        for (size_t t = 0; t < alike.count; t++) {
+            const float *from = x + t * alike.stride + f;
+            float *to = y + t * alike.stride + f;
+
 #pragma omp simd
-        for (size_t i = 0; i < count; i++)
-            y[f + i] = x[f + i] * (numbers[i] > last ? scale : 0.0f); /* no branch to mispredict */
+            for (size_t i = 0; i < count; i++)
+                to[i] = from[i] * (numbers[i] > last ? scale : 0.0f); /* nothing to mispredict */
+        }
     }
 }
 
@@ -76,6 +86,7 @@ void rnn_dropout(const rnn_dropout_args *args, size_t seq_len, size_t rows, size
                  const float *x, float *y)
 {
     float scale = args->p < 1.0 ? (float)(1.0 / (1.0 - args->p)) : 0.0f;
+    steps alike = {.count = args->is_variational ? seq_len : 1, .stride = rows * n_features};
     uint32_t last;
 
     if (args->p <= 0.0) {
@@ -83,10 +94,10 @@ void rnn_dropout(const rnn_dropout_args *args, size_t seq_len, size_t rows, size
         return;
     }
     last = (uint32_t)(ceil(args->p * 0x1p32) - 1.0); /* the first that stays may be 2^32 */
-    for (size_t t = 0; t < seq_len; t++)
+    for (size_t t = 0; t < seq_len; t += alike.count)
         for (size_t r = 0; r < rows; r++, x += n_features, y += n_features) {
             block b = {.key = args->key, .t = (uint32_t)t, .row = (uint32_t)(args->first_row + r)};
 
-            drop_row(b, last, scale, n_features, x, y);
+            drop_row(b, last, scale, alike, n_features, x, y);
         }
 }

@@ -1082,6 +1082,7 @@ static void make_every_layer(rnn_layer_cfg layers[N_EVERY])
         layers[i].embedding_dim = 5;
         layers[i].padding_idx = 2;
         layers[i].p = 0.125;
+        layers[i].variational = true;
         layers[i].eps = 1e-3;
         layers[i].step = RNN_SELECT_MEAN;
         layers[i].function = RNN_ACTIVATION_SIGMOID;
@@ -1182,7 +1183,7 @@ static void lose_attribute(hid_t file, const char *layer, const char *name)
 /* What the first checkpoints had of an lstm: sizes and bias. */
 static void be_as_old_as_the_first(hid_t file)
 {
-    static const char *const names[] = {"batch_first", "dropout", "bidirectional",
+    static const char *const names[] = {"batch_first", "dropout", "variational", "bidirectional",
                                         "proj_size",   "h0",      "c0"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -809,6 +809,7 @@ static void the_canonical_text_reads_back_to_itself(void **state)
         "layer.0.type=lstmcell",
         "layer.0.type=grucell",
         "layer.0.dropout=0.1",
+        "layer.0.variational=true",
         "layer.0.bidirectional=true",
         "layer.0.proj_size=3",
         "layer.0.h0=-0.25",
@@ -853,6 +854,7 @@ static void the_canonical_text_has_every_key_that_applies(void **state)
                                     "bias = true\n"
                                     "batch_first = false\n"
                                     "dropout = 0.0\n"
+                                    "variational = false\n"
                                     "bidirectional = false\n"
                                     "proj_size = 0\n"
                                     "h0 = 0.0\n"

@@ -41,8 +41,8 @@ static float *mask(const rnn_dropout_args *args, size_t seq_len, size_t rows, si
 static bool is_kept(const rnn_dropout_args *args, size_t t, size_t row, size_t f)
 {
     philox4x32_key_t key = {{(uint32_t)args->key, (uint32_t)(args->key >> 32)}};
-    philox4x32_ctr_t counter = {
-        {(uint32_t)(f / 4), (uint32_t)t, (uint32_t)(args->first_row + row), RNN_RANDOM_DROPOUT}};
+    philox4x32_ctr_t counter = {{(uint32_t)(f / 4), args->is_variational ? 0 : (uint32_t)t,
+                                 (uint32_t)(args->first_row + row), RNN_RANDOM_DROPOUT}};
     philox4x32_ctr_t numbers = philox4x32(counter, key);
 
     return !((double)numbers.v[f % 4] < args->p * 0x1p32);
@@ -52,8 +52,10 @@ static bool is_kept(const rnn_dropout_args *args, size_t t, size_t row, size_t f
 static void elements_are_kept_by_random123s_numbers(void **state)
 {
     static const size_t n_features[] = {1, 3, 4, 5, 16, 17, 127, 128, 129, MAX_FEATURES};
-    static const rnn_dropout_args args[] = {
-        {0.5, 0, 0}, {0.1, UINT64_C(0x123456789abcdef0), 7}, {0.9, UINT64_MAX, UINT32_MAX - ROWS}};
+    static const rnn_dropout_args args[] = {{0.5, 0, 0, false},
+                                            {0.1, UINT64_C(0x123456789abcdef0), 7, false},
+                                            {0.9, UINT64_MAX, UINT32_MAX - ROWS, false},
+                                            {0.4, 12, 3, true}};
 
     (void)state;
     for (size_t a = 0; a < sizeof args / sizeof *args; a++)
@@ -73,7 +75,7 @@ static void elements_are_kept_by_random123s_numbers(void **state)
 static void what_is_kept_is_divided_by_its_probability(void **state)
 {
     enum { N = 200 };
-    const rnn_dropout_args args = {0.2, 5, 0};
+    const rnn_dropout_args args = {0.2, 5, 0, false};
     float x[N], y[N];
 
     (void)state;
@@ -84,14 +86,12 @@ static void what_is_kept_is_divided_by_its_probability(void **state)
         assert_true(y[i] == (is_kept(&args, 0, 0, i) ? x[i] * 1.25f : 0.0f));
 }
 
-static void the_cut_into_slices_does_not_matter(void **state)
+static void assert_cut_does_not_matter(rnn_dropout_args args)
 {
     enum { N = 37, CUT = 2, REST = ROWS - CUT };
-    const rnn_dropout_args args = {0.4, 99, 10};
     rnn_dropout_args second = args;
     float *whole = mask(&args, T, ROWS, N), *left = mask(&args, T, CUT, N), *right;
 
-    (void)state;
     second.first_row += CUT;
     right = mask(&second, T, REST, N);
     for (size_t t = 0; t < T; t++) {
@@ -104,10 +104,17 @@ static void the_cut_into_slices_does_not_matter(void **state)
     free(right);
 }
 
+static void the_cut_into_slices_does_not_matter(void **state)
+{
+    (void)state;
+    assert_cut_does_not_matter((rnn_dropout_args){0.4, 99, 10, false});
+    assert_cut_does_not_matter((rnn_dropout_args){0.4, 99, 10, true});
+}
+
 /* An element keeps its number whatever else there is: longer sequences, more features. */
 static void the_shape_around_an_element_does_not_matter(void **state)
 {
-    const rnn_dropout_args args = {0.5, 3, 0};
+    const rnn_dropout_args args = {0.5, 3, 0, false};
     float *small = mask(&args, 1, 1, 30), *large = mask(&args, 2, 1, 200);
 
     (void)state;
@@ -124,7 +131,7 @@ static void about_one_in_one_minus_p_is_kept(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof ps / sizeof *ps; i++) {
-        rnn_dropout_args args = {ps[i], 1234, 0};
+        rnn_dropout_args args = {ps[i], 1234, 0, false};
         float *y = mask(&args, seq_len, rows, n);
         double kept = 0.0, expected = (1.0 - ps[i]) * (double)count;
 
@@ -150,8 +157,8 @@ static void neighbouring_keys_rows_and_steps_are_independent(void **state)
 {
     enum { N = 10000 };
     const double bound = 5.0 * 0.5 / sqrt((double)N);
-    const rnn_dropout_args args = {0.5, 1000, 0}, next_key = {0.5, 1001, 0};
-    const rnn_dropout_args upper_key = {0.5, 1000 + (UINT64_C(1) << 32), 0};
+    const rnn_dropout_args args = {0.5, 1000, 0, false}, next_key = {0.5, 1001, 0, false};
+    const rnn_dropout_args upper_key = {0.5, 1000 + (UINT64_C(1) << 32), 0, false};
     float *a = mask(&args, 2, 2, N); /* (t, row): (0, 0), (0, 1), (1, 0), (1, 1) */
     float *b = mask(&next_key, 1, 1, N), *c = mask(&upper_key, 1, 1, N);
     const float *others[] = {b, c, a + N, a + 2 * N, a + 1};
@@ -167,7 +174,7 @@ static void neighbouring_keys_rows_and_steps_are_independent(void **state)
 
 static void without_dropout_everything_is_copied(void **state)
 {
-    const rnn_dropout_args args = {0.0, 1, 0};
+    const rnn_dropout_args args = {0.0, 1, 0, false};
     float x[T * ROWS * 5], y[T * ROWS * 5];
 
     (void)state;
@@ -181,7 +188,7 @@ static void without_dropout_everything_is_copied(void **state)
 
 static void with_p_of_one_everything_is_zero(void **state)
 {
-    const rnn_dropout_args args = {1.0, 1, 0};
+    const rnn_dropout_args args = {1.0, 1, 0, false};
     float *y = mask(&args, T, ROWS, MAX_FEATURES);
 
     (void)state;
@@ -193,7 +200,7 @@ static void with_p_of_one_everything_is_zero(void **state)
 static void the_same_call_gives_the_input_gradient(void **state)
 {
     enum { N = 50 };
-    const rnn_dropout_args args = {0.3, 8, 4};
+    const rnn_dropout_args args = {0.3, 8, 4, false};
     float x[N], y[N], dy[N], dx[N];
 
     (void)state;
@@ -205,6 +212,59 @@ static void the_same_call_gives_the_input_gradient(void **state)
     rnn_dropout(&args, 1, 1, N, dy, dx);
     for (int i = 0; i < N; i++)
         assert_true(dx[i] == 0.5f * y[i]);
+}
+
+/* -- Variational ------------------------------------------------------------------------------- */
+
+static void variational_dropout_drops_alike_at_all_steps(void **state)
+{
+    enum { STEPS = 40, N = MAX_FEATURES };
+    const rnn_dropout_args args = {0.25, 77, 5, true};
+    float *y = mask(&args, STEPS, ROWS, N);
+    double kept = 0.0, expected = 0.75 * ROWS * N;
+
+    (void)state;
+    for (size_t t = 1; t < STEPS; t++)
+        assert_memory_equal(y + t * ROWS * N, y, ROWS * N * sizeof(float));
+    for (size_t i = 0; i < ROWS * N; i++) {
+        assert_true(y[i] == 0.0f || y[i] == (float)(1.0 / 0.75));
+        kept += y[i] != 0.0f;
+    }
+    assert_true(fabs(kept - expected) <= 5.0 * sqrt(expected * 0.25));
+    free(y);
+}
+
+static void variational_masks_of_rows_and_keys_are_independent(void **state)
+{
+    enum { N = 10000 };
+    const double bound = 5.0 * 0.5 / sqrt((double)N);
+    const rnn_dropout_args args = {0.5, 1000, 0, true}, next_key = {0.5, 1001, 0, true};
+    float *a = mask(&args, 1, 2, N), *b = mask(&next_key, 1, 1, N);
+    const float *others[] = {b, a + N, a + 1};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_true(fabs(agreement(a, others[i], N) - 0.5) <= bound);
+    free(a);
+    free(b);
+}
+
+static void variational_values_keep_their_places(void **state)
+{
+    enum { N = 37 };
+    const rnn_dropout_args args = {0.4, 99, 10, true};
+    float x[T * ROWS * N], y[T * ROWS * N];
+    float *kept = mask(&args, T, ROWS, N);
+
+    (void)state;
+    for (int i = 0; i < T * ROWS * N; i++)
+        x[i] = (float)(1 + i);
+    rnn_dropout(&args, T, ROWS, N, x, y);
+    for (size_t i = 0; i < T * ROWS * N; i++)
+        assert_true(y[i] == x[i] * kept[i]);
+    rnn_dropout(&args, T, ROWS, N, x, x); /* in place */
+    assert_memory_equal(x, y, sizeof x);
+    free(kept);
 }
 
 int main(void)
@@ -219,6 +279,9 @@ int main(void)
         cmocka_unit_test(without_dropout_everything_is_copied),
         cmocka_unit_test(with_p_of_one_everything_is_zero),
         cmocka_unit_test(the_same_call_gives_the_input_gradient),
+        cmocka_unit_test(variational_dropout_drops_alike_at_all_steps),
+        cmocka_unit_test(variational_masks_of_rows_and_keys_are_independent),
+        cmocka_unit_test(variational_values_keep_their_places),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "framework/executor.h"
+#include "framework/stage.h"
 #include "golden.h"
 #include "kernels/random.h"
 
@@ -302,30 +303,40 @@ static const named_model dropping = {
     false,
     {CROSS_ENTROPY}};
 
-static void what_dropout_drops_does_not_depend_on_the_cut_of_the_batch(void **state)
+static const named_model dropping_alike = {
+    "variational dropout between layers and after them",
+    {{LAYER(RNN_LAYER_LSTM), .hidden_size = 8, .num_layers = 3, .dropout = 0.4,
+      .variational = true},
+     {LAYER(RNN_LAYER_DROPOUT), .p = 0.3, .variational = true},
+     SELECT(RNN_SELECT_MEAN),
+     LINEAR(4)},
+    4,
+    false,
+    {CROSS_ENTROPY}};
+
+static void assert_cut_does_not_matter(const named_model *named)
 {
     static const int32_t full[ROWS] = {T, T, T, T};
     float *params, *whole, *halves;
-    rnn_model *model = make_model(&dropping, &params);
+    rnn_model *model = make_model(named, &params);
     size_t size = rnn_model_size(model);
     data d, half[2];
     rnn_batch_shard shards[2];
     double loss;
 
-    (void)state;
     make_data(&d);
     whole = calloc(size, sizeof(float));
     halves = calloc(size, sizeof(float));
     d.label[ROWS - 1] = 1;
-    shards[0] = shard_of(&dropping, &d, full, T, false, ROWS);
-    loss = compute(&dropping, model, params, ROWS, shards, 1, whole);
+    shards[0] = shard_of(named, &d, full, T, false, ROWS);
+    loss = compute(named, model, params, ROWS, shards, 1, whole);
     for (size_t s = 0; s < 2; s++) {
         for (size_t t = 0; t < T; t++)
             memcpy(half[s].x + t * 2 * I, d.x + (t * ROWS + 2 * s) * I, 2 * I * sizeof(float));
         memcpy(half[s].label, d.label + 2 * s, 2 * sizeof(int32_t));
-        shards[s] = shard_of(&dropping, &half[s], full, T, false, 2);
+        shards[s] = shard_of(named, &half[s], full, T, false, 2);
     }
-    assert_true(fabs(compute(&dropping, model, params, 2, shards, 2, halves) - loss) < 1e-5);
+    assert_true(fabs(compute(named, model, params, 2, shards, 2, halves) - loss) < 1e-5);
     assert_true(golden_worst(whole, halves, size) < 1e-5);
     free(whole);
     free(halves);
@@ -333,13 +344,20 @@ static void what_dropout_drops_does_not_depend_on_the_cut_of_the_batch(void **st
     rnn_model_destroy(&model);
 }
 
-static void dropout_drops_in_training_only_and_anew_in_every_step(void **state)
+static void what_dropout_drops_does_not_depend_on_the_cut_of_the_batch(void **state)
+{
+    (void)state;
+    assert_cut_does_not_matter(&dropping);
+    assert_cut_does_not_matter(&dropping_alike);
+}
+
+static void assert_drops_anew_in_every_step(const named_model *named)
 {
     static const int32_t full[ROWS] = {T, T, T, T};
     float *params, *const *nodes;
-    rnn_model *model = make_model(&dropping, &params);
+    rnn_model *model = make_model(named, &params);
     const rnn_executor_cfg cfg = {.model = model,
-                                  .objective = dropping.objective,
+                                  .objective = named->objective,
                                   .seed = SEED,
                                   .rows = ROWS,
                                   .n_shards = 1,
@@ -351,10 +369,9 @@ static void dropout_drops_in_training_only_and_anew_in_every_step(void **state)
     size_t n_nodes;
     data d;
 
-    (void)state;
     make_data(&d);
     d.label[ROWS - 1] = 1;
-    shard = shard_of(&dropping, &d, full, T, false, ROWS);
+    shard = shard_of(named, &d, full, T, false, ROWS);
     assert_int_equal(rnn_executor_create(&executor, &cfg), RNN_OK);
     rnn_executor_load(executor, params);
     for (int i = 0; i < 3; i++) { /* steps 0, 1, 0 */
@@ -375,6 +392,50 @@ static void dropout_drops_in_training_only_and_anew_in_every_step(void **state)
     rnn_model_destroy(&model);
 }
 
+static void dropout_drops_in_training_only_and_anew_in_every_step(void **state)
+{
+    (void)state;
+    assert_drops_anew_in_every_step(&dropping);
+    assert_drops_anew_in_every_step(&dropping_alike);
+}
+
+/*
+ * A dropout layer on its own, on ones: y is its mask, and dx for a dy of ones has to be it too.
+ * What a step drops must be what all others drop.
+ */
+static void variational_layers_drop_alike_at_all_steps_forward_and_back(void **state)
+{
+    static const int32_t full[ROWS] = {T, T, T, T};
+    const rnn_layer_cfg layers[] = {{LAYER(RNN_LAYER_DROPOUT), .p = 0.5, .variational = true},
+                                    LINEAR(1)};
+    const rnn_stage_class *class = rnn_stage_get_class(RNN_STAGE_DROPOUT);
+    rnn_slice slice = {.seq_len = T, .rows = ROWS, .length = full, .is_training = true, .seed = 1};
+    enum { N = 64 };
+    float x[T * ROWS * N], y[T * ROWS * N], dx[T * ROWS * N];
+    rnn_model *model;
+    void *plan, *worker;
+
+    (void)state;
+    assert_int_equal(
+        rnn_model_create(&model, layers, 2, (rnn_shape){.seq_len = T, .n_features = N}), RNN_OK);
+    assert_int_equal(class->plan_create(&plan, model, 0), RNN_OK);
+    assert_int_equal(class->worker_create(&worker, plan), RNN_OK);
+    for (size_t i = 0; i < T * ROWS * N; i++)
+        x[i] = 1.0f;
+    assert_int_equal(class->forward(worker, &slice, x, y), RNN_OK);
+    assert_int_equal(class->backward(worker, &slice, x, dx, NULL), RNN_OK);
+    assert_memory_equal(y, dx, sizeof y);
+    for (size_t t = 1; t < T; t++)
+        assert_memory_equal(y + t * ROWS * N, y, ROWS * N * sizeof *y);
+    assert_memory_not_equal(y, y + N, N * sizeof *y);
+    slice.step = 1;
+    assert_int_equal(class->forward(worker, &slice, x, y), RNN_OK);
+    assert_memory_not_equal(y, dx, ROWS * N * sizeof *y);
+    class->worker_destroy(worker);
+    class->plan_destroy(plan);
+    rnn_model_destroy(&model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -382,6 +443,7 @@ int main(void)
         cmocka_unit_test(gradients_are_slopes),
         cmocka_unit_test(what_dropout_drops_does_not_depend_on_the_cut_of_the_batch),
         cmocka_unit_test(dropout_drops_in_training_only_and_anew_in_every_step),
+        cmocka_unit_test(variational_layers_drop_alike_at_all_steps_forward_and_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

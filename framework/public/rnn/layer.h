@@ -73,6 +73,7 @@ typedef struct rnn_layer_cfg {
     bool bias;              /* recurrent layers, cells, linear; true */
     bool batch_first;       /* rnn, lstm, gru: arrays are [N][T][..] instead of [T][N][..]; false */
     double dropout;         /* rnn, lstm, gru: between their layers, not after the last; 0 */
+    bool variational;       /* dropout, rnn, lstm, gru: drops alike at all steps of a row; false */
     bool bidirectional;     /* rnn, lstm, gru; false */
     int64_t proj_size;      /* lstm: features of a projected hidden state; 0 = not projected */
     double h0, c0;          /* every value of the initial states where none are given; 0 */
