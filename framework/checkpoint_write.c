@@ -125,6 +125,8 @@ static rnn_layer_cfg complete_layer(const rnn_model *model, size_t layer)
         first++;
     stage = rnn_model_stage(model, first);
     cfg.input_size = cfg.in_features = (int64_t)stage->in.n_features;
+    if (cfg.type == RNN_LAYER_LINEAR)
+        cfg.out_features = (int64_t)stage->out.n_features;
     if (cfg.num_embeddings == 0)
         cfg.num_embeddings = (int64_t)stage->in.n_tokens;
     if (cfg.num_classes == 0)

@@ -428,11 +428,31 @@ static rnn_status check_above_zero(const loader *l, const char *path)
     return RNN_OK;
 }
 
+/* Only a tied layer may leave it to the embedding. */
+static rnn_status check_out_features(const loader *l, size_t layer)
+{
+    const rnn_config_key *key = rnn_config_key_find("layer[].out_features");
+    const rnn_layer_cfg *cfg = &l->config->layer[layer];
+    rnn_config_key needed = *key;
+    char path[RNN_TOML_MAX_PATH], expected[256];
+
+    if (cfg->type != RNN_LAYER_LINEAR || cfg->tied || cfg->out_features > 0)
+        return RNN_OK;
+    needed.min = 1;
+    if (given(l, key, layer)->value == NULL)
+        return fail_missing(l, &needed, layer);
+    join_path(key->path, layer, path, sizeof path);
+    return fail_at(*given(l, key, layer), path, "expected %s, found 0",
+                   describe(rnn_config_key_print_expected, &needed, expected, sizeof expected));
+}
+
 static rnn_status check(const loader *l)
 {
     const rnn_config *c = l->config;
     long long shards = c->parallel.shards, batch_size = c->train.batch_size;
 
+    for (size_t layer = 0; layer < c->n_layers; layer++)
+        RNN_TRY(check_out_features(l, layer));
     if (!is_file_name(c->run.name))
         return BLAME(l, "run.name",
                      "expected letters, digits, \".\", \"_\" and \"-\", the first not \".\", "

@@ -10,7 +10,8 @@ enum { MAX_TENSORS = 5 };
 /* One stage of the model. */
 typedef struct unit {
     const rnn_stage *stage;
-    const float *tensors[MAX_TENSORS]; /* in the model's order; NULL past the last */
+    const float *tensors[MAX_TENSORS]; /* in the model's order; NULL past the last. A tied linear
+                                        * begins with the embedding's weight */
     /* recurrent */
     rnn_recurrent_cfg cfg;
     rnn_recurrent_params params;
@@ -84,7 +85,7 @@ static step *step_of(rnn_stage_kind kind)
         [RNN_STAGE_RECURRENT] = recurrent_step, [RNN_STAGE_LINEAR] = linear_step,
         [RNN_STAGE_DROPOUT] = dropout_step,     [RNN_STAGE_EMBEDDING] = embedding_step,
         [RNN_STAGE_ONEHOT] = onehot_step,       [RNN_STAGE_ACTIVATION] = activation_step,
-        [RNN_STAGE_LAYERNORM] = layernorm_step,
+        [RNN_STAGE_LAYERNORM] = layernorm_step, [RNN_STAGE_TIED] = linear_step,
     };
 
     return steps[kind];
@@ -150,10 +151,13 @@ static rnn_status set_up(rnn_generator *g, const rnn_model *model, const float *
     g->n_scores = rnn_model_output(model).n_features;
     for (; g->n_units < rnn_model_n_stages(model); g->n_units++) {
         unit *u = &g->units[g->n_units];
+        size_t n = 0;
 
         u->stage = rnn_model_stage(model, g->n_units);
+        if (u->stage->kind == RNN_STAGE_TIED)
+            u->tensors[n++] = params + rnn_model_param(model, 0)->offset;
         for (size_t i = 0; i < u->stage->n_params; i++)
-            u->tensors[i] = params + rnn_model_param(model, u->stage->first_param + i)->offset;
+            u->tensors[n++] = params + rnn_model_param(model, u->stage->first_param + i)->offset;
         if (u->stage->out.n_features > largest)
             largest = u->stage->out.n_features;
     }

@@ -57,7 +57,8 @@ const rnn_layer_arg rnn_layer_args[] = {
     {ARG(h0, NUMBER, RNN_LAYER_RECURRENT), ANY},
     {ARG(c0, NUMBER, RNN_LAYER_LONG_SHORT), ANY},
     {ARG(in_features, INTEGER, ONLY(LINEAR)), RANGE(0, RNN_LAYER_MAX_SIZE), .inferred = true},
-    {ARG(out_features, INTEGER, ONLY(LINEAR)), RANGE(1, RNN_LAYER_MAX_SIZE)},
+    {ARG(out_features, INTEGER, ONLY(LINEAR)), RANGE(0, RNN_LAYER_MAX_SIZE), .inferred = true},
+    {ARG(tied, FLAG, ONLY(LINEAR))},
     {ARG(step, CHOICE, ONLY(SELECT)), .choices = rnn_select_names},
     {ARG(num_embeddings, INTEGER, ONLY(EMBEDDING)), RANGE(0, RNN_LAYER_MAX_SIZE), .inferred = true},
     {ARG(embedding_dim, INTEGER, ONLY(EMBEDDING)), RANGE(1, RNN_LAYER_MAX_SIZE)},
@@ -198,10 +199,27 @@ static rnn_status check_arg(const rnn_layer_cfg *cfg, size_t layer, const rnn_la
     return RNN_OK;
 }
 
+/* The weight of a tied one is the embedding's: what its size is, and how it starts. */
+static rnn_status check_linear(const rnn_layer_cfg *cfg, size_t layer)
+{
+    if (!cfg->tied && cfg->out_features == 0)
+        return RNN_FAIL(RNN_ERR_DATA,
+                        "layer %zu (linear): out_features: expected an integer (1..%d), found 0",
+                        layer, RNN_LAYER_MAX_SIZE);
+    if (cfg->tied && cfg->init.type != RNN_INIT_DEFAULT)
+        return RNN_FAIL(RNN_ERR_DATA,
+                        "layer %zu (linear): init is given, but the weight of a tied layer is the "
+                        "embedding's and starts as that layer's init says",
+                        layer);
+    return RNN_OK;
+}
+
 static rnn_status check_combination(const rnn_layer_cfg *cfg, size_t layer)
 {
     const char *type = rnn_layer_type_names[cfg->type];
 
+    if (cfg->type == RNN_LAYER_LINEAR)
+        return check_linear(cfg, layer);
     if ((cfg->type == RNN_LAYER_RNN || cfg->type == RNN_LAYER_GRU) && cfg->proj_size != 0)
         return RNN_FAIL(RNN_ERR_DATA, "layer %zu (%s): proj_size is only for lstm", layer, type);
     if (cfg->type == RNN_LAYER_LSTM && cfg->proj_size >= cfg->hidden_size)

@@ -132,7 +132,8 @@ static rnn_status declare_linear(rnn_model *model, rnn_stage *stage)
     size_t n_in = stage->in.n_features, n_out = stage->out.n_features;
     double bound = 1.0 / sqrt((double)n_in);
 
-    RNN_TRY(declare(model, stage, &(tensor){"weight", RNN_PARAM_WEIGHT, n_out, n_in, bound}));
+    if (stage->kind != RNN_STAGE_TIED)
+        RNN_TRY(declare(model, stage, &(tensor){"weight", RNN_PARAM_WEIGHT, n_out, n_in, bound}));
     if (stage->cfg->bias)
         RNN_TRY(declare(model, stage, &(tensor){"bias", RNN_PARAM_BIAS, n_out, 0, bound}));
     return RNN_OK;
@@ -229,6 +230,31 @@ static rnn_status check_input(const rnn_stage *stage)
     return RNN_OK;
 }
 
+/* The weight [num_embeddings][embedding_dim] of stage 0 must be one that the layer can use. */
+static rnn_status check_tied(const rnn_model *model, const rnn_stage *stage)
+{
+    const rnn_stage *first = &model->stages[0];
+    const size_t *shape = model->params[0].shape;
+
+    if (first->kind != RNN_STAGE_EMBEDDING)
+        return REFUSE(
+            stage,
+            "is tied, which needs a layer of type \"embedding\" as the first, but layer 0 "
+            "is of type \"%s\"",
+            rnn_layer_type_name(first->cfg->type));
+    if (stage->in.n_features != shape[1])
+        return REFUSE(stage,
+                      "is tied to layer 0 (embedding), whose embedding_dim is %zu, but its "
+                      "in_features is %zu: they must be equal",
+                      shape[1], stage->in.n_features);
+    if (stage->cfg->out_features != 0 && (size_t)stage->cfg->out_features != shape[0])
+        return REFUSE(stage,
+                      "is tied to layer 0 (embedding), whose num_embeddings is %zu, but its "
+                      "out_features is %lld: they must be equal",
+                      shape[0], (long long)stage->cfg->out_features);
+    return RNN_OK;
+}
+
 /* Whether a step goes out of the layer with the features it came in with. */
 static bool keeps_features(rnn_layer_type type)
 {
@@ -298,7 +324,7 @@ static rnn_status add_recurrent(rnn_model *model, size_t layer, rnn_shape *flow)
     return RNN_OK;
 }
 
-static rnn_stage_kind kind_of(rnn_layer_type type)
+static rnn_stage_kind kind_of(const rnn_layer_cfg *cfg)
 {
     static const rnn_stage_kind kinds[RNN_LAYER_N_TYPES] = {
         [RNN_LAYER_LINEAR] = RNN_STAGE_LINEAR,       [RNN_LAYER_SELECT] = RNN_STAGE_SELECT,
@@ -307,7 +333,9 @@ static rnn_stage_kind kind_of(rnn_layer_type type)
         [RNN_LAYER_LAYERNORM] = RNN_STAGE_LAYERNORM,
     };
 
-    return kinds[type]; /* the others are recurrent, which is the first kind */
+    if (cfg->tied)
+        return RNN_STAGE_TIED;
+    return kinds[cfg->type]; /* the others are recurrent, which is the first kind */
 }
 
 static rnn_status shape_stage(rnn_model *model, rnn_stage *stage)
@@ -317,6 +345,10 @@ static rnn_status shape_stage(rnn_model *model, rnn_stage *stage)
     switch (stage->kind) {
     case RNN_STAGE_LINEAR:
         stage->out.n_features = (size_t)cfg->out_features;
+        return declare_linear(model, stage);
+    case RNN_STAGE_TIED:
+        RNN_TRY(check_tied(model, stage));
+        stage->out.n_features = model->params[0].shape[0];
         return declare_linear(model, stage);
     case RNN_STAGE_SELECT:
         stage->out.seq_len = 1;
@@ -348,7 +380,7 @@ static rnn_status add_layer(rnn_model *model, size_t layer, rnn_shape *flow)
 
     if (rnn_layer_is_recurrent(model->layers[layer].type))
         return add_recurrent(model, layer, flow);
-    stage = begin_stage(model, kind_of(model->layers[layer].type), layer, 0, *flow);
+    stage = begin_stage(model, kind_of(&model->layers[layer]), layer, 0, *flow);
     RNN_TRY(check_input(stage));
     RNN_TRY(shape_stage(model, stage));
     *flow = stage->out;

@@ -51,6 +51,7 @@ typedef struct rnn_shape {
 typedef enum rnn_stage_kind {
     RNN_STAGE_RECURRENT, /* a sublayer of rnn, lstm, gru; a cell */
     RNN_STAGE_LINEAR,
+    RNN_STAGE_TIED, /* a linear whose weight is that of stage 0, an embedding */
     RNN_STAGE_SELECT,
     RNN_STAGE_DROPOUT, /* a layer, or between two sublayers */
     RNN_STAGE_EMBEDDING,

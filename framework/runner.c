@@ -264,9 +264,16 @@ float *rnn_runner_dy(rnn_runner *runner)
 
 rnn_status rnn_runner_backward_stage(rnn_runner *runner, size_t stage, float *packed)
 {
-    return runner->plan->classes[stage]->backward(
-        runner->workers[stage], slice_for(runner, stage), runner->gradients[stage + 1],
-        runner->gradients[stage], packed + runner->plan->parts[stage].offset);
+    const rnn_stage_class *class = runner->plan->classes[stage];
+    const rnn_plan_part *parts = runner->plan->parts;
+    const float *dy = runner->gradients[stage + 1];
+    float *dx = runner->gradients[stage];
+
+    if (class->backward_tied != NULL)
+        return class->backward_tied(runner->workers[stage], slice_for(runner, stage), dy, dx,
+                                    packed + parts[stage].offset, packed + parts[0].offset);
+    return class->backward(runner->workers[stage], slice_for(runner, stage), dy, dx,
+                           packed + parts[stage].offset);
 }
 
 rnn_status rnn_runner_backward(rnn_runner *runner, float *packed)

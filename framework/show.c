@@ -138,6 +138,14 @@ static void print_states(const rnn_model *model, size_t layer, FILE *out)
     print_line(out, "state", "c0, c_n", shape, remark);
 }
 
+static void print_tied(const rnn_model *model, size_t layer, FILE *out)
+{
+    char shape[SHAPE_SIZE], remark[64];
+
+    snprintf(remark, sizeof remark, "of %zu_linear is that of 0_embedding", layer);
+    print_line(out, "tied", "weight", print_param_shape(shape, rnn_model_param(model, 0)), remark);
+}
+
 static void show_model(const rnn_model *model, FILE *out)
 {
     const rnn_shape input = rnn_model_input(model), output = rnn_model_output(model);
@@ -149,6 +157,9 @@ static void show_model(const rnn_model *model, FILE *out)
     for (size_t i = 0; i < rnn_model_n_layers(model); i++)
         if (rnn_layer_is_recurrent(rnn_model_layer(model, i)->type))
             print_states(model, i, out);
+    for (size_t i = 0; i < rnn_model_n_layers(model); i++)
+        if (rnn_model_layer(model, i)->tied)
+            print_tied(model, i, out);
 }
 
 /* -- Where models come from -------------------------------------------------------------------- */

@@ -77,11 +77,19 @@ typedef struct rnn_stage_class {
      */
     rnn_status (*backward)(void *worker, const rnn_slice *slice, const float *dy, float *dx,
                            float *packed);
+
+    /*
+     * In place of backward, for a kind that also uses the weight of stage 0: its gradient is added
+     * to `packed_first`, the packed gradient of that stage, before that stage adds its own. It must
+     * not be kept apart until gradients are unpacked: sums in the tree are of whole gradients.
+     */
+    rnn_status (*backward_tied)(void *worker, const rnn_slice *slice, const float *dy, float *dx,
+                                float *packed, float *packed_first);
 } rnn_stage_class;
 
-extern const rnn_stage_class rnn_stage_recurrent, rnn_stage_linear, rnn_stage_select,
-    rnn_stage_dropout, rnn_stage_embedding, rnn_stage_onehot, rnn_stage_activation,
-    rnn_stage_layernorm;
+extern const rnn_stage_class rnn_stage_recurrent, rnn_stage_linear, rnn_stage_tied,
+    rnn_stage_select, rnn_stage_dropout, rnn_stage_embedding, rnn_stage_onehot,
+    rnn_stage_activation, rnn_stage_layernorm;
 
 const rnn_stage_class *rnn_stage_get_class(rnn_stage_kind kind);
 

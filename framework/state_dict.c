@@ -227,15 +227,49 @@ static rnn_status load_param(const rnn_h5_place *dataset, const rnn_param *p, fl
 }
 
 static rnn_status load_entry(const rnn_h5_place *root, const rnn_dict_entry *entry,
-                             const rnn_model *model, float *params)
+                             const rnn_param *p, float *params)
 {
     rnn_status st;
     rnn_h5_place dataset;
 
     RNN_TRY(rnn_h5_open_child(root, entry->path, H5I_DATASET, &dataset));
-    st = load_param(&dataset, rnn_model_param(model, entry->param), params);
+    st = load_param(&dataset, p, params);
     rnn_h5_release(dataset.id);
     return st;
+}
+
+/* Weights that the model has once but the file twice must not have gone different ways. */
+static rnn_status check_copy(const rnn_h5_place *root, const rnn_dict_entry *entry,
+                             const rnn_param *p, const float *params)
+{
+    rnn_status st;
+    rnn_param alone = *p;
+    float *copy;
+
+    alone.offset = 0;
+    RNN_TRY(RNN_ALLOC(&copy, p->count, "a tensor of a state_dict"));
+    st = load_entry(root, entry, &alone, copy);
+    if (st == RNN_OK && memcmp(copy, params + p->offset, p->count * sizeof *copy) != 0)
+        st = RNN_FAIL(RNN_ERR_DATA,
+                      "%s: %s is not equal to the %s of layer 0 (embedding), but its layer is tied "
+                      "to that",
+                      root->source, entry->key, p->name);
+    rnn_free(copy);
+    return st;
+}
+
+static rnn_status load_entries(const rnn_h5_place *root, const listing *list,
+                               const rnn_model *model, float *params)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (!list->entries[i].is_copy)
+            RNN_TRY(load_entry(root, &list->entries[i],
+                               rnn_model_param(model, list->entries[i].param), params));
+    for (size_t i = 0; i < list->count; i++)
+        if (list->entries[i].is_copy)
+            RNN_TRY(check_copy(root, &list->entries[i],
+                               rnn_model_param(model, list->entries[i].param), params));
+    return RNN_OK;
 }
 
 /* -- Reading: the whole file ------------------------------------------------------------------- */
@@ -247,8 +281,7 @@ static rnn_status read_all(const rnn_h5_place *root, const rnn_model *model, flo
 
     RNN_TRY_GOTO(st, list_group(&list, root, ""), done);
     RNN_TRY_GOTO(st, rnn_dict_match(list.entries, list.count, model, root->source), done);
-    for (size_t i = 0; i < list.count; i++)
-        RNN_TRY_GOTO(st, load_entry(root, &list.entries[i], model, params), done);
+    st = load_entries(root, &list, model, params);
 done:
     rnn_free(list.entries);
     return st;

@@ -162,6 +162,24 @@ static size_t count_entries_of(const module *mod, const rnn_param *p, const rnn_
     return count;
 }
 
+/* Whether the entry is the weight of a tied layer, which is a parameter of the embedding. */
+static bool is_tied_weight(const matching *m, const rnn_dict_entry *entry, int layer)
+{
+    const rnn_param *weight = rnn_model_param(m->model, 0);
+
+    return rnn_model_layer(m->model, (size_t)layer)->tied &&
+           strcmp(name_of(entry), weight->name) == 0 && has_shape_of(weight, entry);
+}
+
+static size_t count_tied_weights(const matching *m, const module *mod, int layer)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < mod->count; i++)
+        count += is_tied_weight(m, &mod->entries[i], layer);
+    return count;
+}
+
 /* Exactly its parameters, in names and shapes. */
 static bool fits(const matching *m, const module *mod, int layer)
 {
@@ -170,7 +188,7 @@ static bool fits(const matching *m, const module *mod, int layer)
     rnn_dict_entry *entry;
 
     rnn_model_layer_params(m->model, (size_t)layer, &first, &count);
-    if (count == 0 || count != mod->count)
+    if (count == 0 || count != mod->count - count_tied_weights(m, mod, layer))
         return false;
     for (size_t i = first; i < first + count; i++) {
         const rnn_param *p = rnn_model_param(m->model, i);
@@ -224,7 +242,7 @@ static rnn_status assign(matching *m, module *mod, int layer)
     char text[ITEM_LENGTH], needed[ITEM_LENGTH];
 
     rnn_model_layer_params(m->model, (size_t)layer, &first, &count);
-    if (count == 0)
+    if (count == 0 && !rnn_model_layer(m->model, (size_t)layer)->tied)
         return RNN_FAIL(RNN_ERR_DATA, "%s: %s is for layer %s, which has no parameters", m->source,
                         mod->entries->key, print_layer(m, layer, text));
     if (m->taken[layer])
@@ -233,7 +251,9 @@ static rnn_status assign(matching *m, module *mod, int layer)
     for (size_t i = first; i < first + count; i++)
         RNN_TRY(take_param(m, mod, layer, i));
     for (size_t i = 0; i < mod->count; i++)
-        if (!is_of_layer(m, &mod->entries[i], layer))
+        if (is_tied_weight(m, &mod->entries[i], layer))
+            mod->entries[i].is_copy = true; /* of parameter 0 */
+        else if (!is_of_layer(m, &mod->entries[i], layer))
             return RNN_FAIL(RNN_ERR_DATA, "%s: %s is left over: layer %s has only %.320s",
                             m->source, mod->entries[i].key, print_layer(m, layer, text),
                             print_params(m, layer, needed));
@@ -450,6 +470,10 @@ rnn_status rnn_dict_match(rnn_dict_entry *entries, size_t n_entries, const rnn_m
 
     if (n_entries == 0)
         return RNN_FAIL(RNN_ERR_DATA, "%s: has no tensors", source);
+    for (size_t i = 0; i < n_entries; i++) {
+        entries[i].param = 0;
+        entries[i].is_copy = false;
+    }
     qsort(entries, n_entries, sizeof *entries, compare_entries);
     RNN_TRY(RNN_ALLOC(&m.modules, n_entries, "the modules of a state_dict"));
     find_modules(&m, entries, n_entries);

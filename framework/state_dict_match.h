@@ -5,6 +5,7 @@
 #ifndef RNN_FRAMEWORK_STATE_DICT_MATCH_H
 #define RNN_FRAMEWORK_STATE_DICT_MATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "framework/hdf5_image.h"
@@ -19,13 +20,15 @@ typedef struct rnn_dict_entry {
     int n_dims;                    /* -1 = empty */
     hsize_t dims[H5S_MAX_RANK];
     size_t param; /* index of the model's parameter, set by rnn_dict_match */
+    bool is_copy; /* also set by it: another entry gives the parameter, this one must equal it */
 } rnn_dict_entry;
 
 /* Fills in path, key and prefix_length. `path` must fit. */
 void rnn_dict_set_path(rnn_dict_entry *entry, const char *path);
 
 /*
- * Sorts the entries and gives each one its parameter: every parameter has exactly one then.
+ * Sorts the entries and gives each one its parameter: every parameter has exactly one then,
+ * apart from copies: torch's state_dict has the weight of a tied layer under both names.
  * `source` names the file in messages. RNN_ERR_DATA if that is not possible, or in several ways.
  */
 rnn_status rnn_dict_match(rnn_dict_entry *entries, size_t n_entries, const rnn_model *model,

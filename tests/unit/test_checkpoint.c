@@ -1165,6 +1165,44 @@ static void the_number_of_classes_reads_back(void **state)
     destroy_run(&r);
 }
 
+/* The weight is there once, under the embedding; without a bias the layer's group is empty. */
+static void a_tied_layer_reads_back(void **state)
+{
+    (void)state;
+    for (int with_bias = 0; with_bias < 2; with_bias++) {
+        rnn_layer_cfg layers[] = {rnn_layer_defaults(RNN_LAYER_EMBEDDING),
+                                  rnn_layer_defaults(RNN_LAYER_GRU),
+                                  rnn_layer_defaults(RNN_LAYER_LINEAR)};
+        rnn_layer_cfg found[RNN_MODEL_MAX_LAYERS];
+        run written, read;
+        hid_t file;
+        size_t n;
+
+        layers[0].embedding_dim = layers[1].hidden_size = 3;
+        layers[2].tied = true;
+        layers[2].bias = with_bias;
+        create_run_for(&written, layers, 3, tokens, RNN_OPTIMIZER_ADAM);
+        fill(written.params, rnn_model_size(written.model), 3);
+        assert_int_equal(rnn_checkpoint_write(&written.checkpoint, ".", NULL), RNN_OK);
+        file = H5Fopen("latest.h5", H5F_ACC_RDONLY, H5P_DEFAULT);
+        assert_true(H5Lexists(file, "/model/0_embedding/weight", H5P_DEFAULT) > 0);
+        assert_true(H5Lexists(file, "/model/2_linear", H5P_DEFAULT) > 0);
+        assert_true(H5Lexists(file, "/model/2_linear/weight", H5P_DEFAULT) == 0);
+        assert_int_equal(H5Lexists(file, "/model/2_linear/bias", H5P_DEFAULT) > 0, with_bias);
+        H5Fclose(file);
+        assert_int_equal(rnn_checkpoint_read_layers("latest.h5", found, &n), RNN_OK);
+        assert_int_equal(n, 3);
+        assert_true(found[2].tied);
+        assert_int_equal(found[2].in_features, 3);
+        assert_int_equal(found[2].out_features, 6);
+        create_run_for(&read, found, n, tokens, RNN_OPTIMIZER_ADAM);
+        assert_int_equal(rnn_checkpoint_read("latest.h5", &read.checkpoint), RNN_OK);
+        assert_same_run(&read, &written);
+        destroy_run(&read);
+        destroy_run(&written);
+    }
+}
+
 static void a_missing_checkpoint_has_no_layers(void **state)
 {
     rnn_layer_cfg found[RNN_MODEL_MAX_LAYERS];
@@ -1715,6 +1753,7 @@ int main(void)
         IN_FOLDER(a_resealed_checkpoint_is_accepted),
         IN_FOLDER(layers_read_back_with_all_sizes),
         IN_FOLDER(the_number_of_classes_reads_back),
+        IN_FOLDER(a_tied_layer_reads_back),
         IN_FOLDER(a_missing_checkpoint_has_no_layers),
         IN_FOLDER(crafted_layers_are_refused_by_name),
         IN_FOLDER(layers_of_older_files_have_defaults),

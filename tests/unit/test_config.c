@@ -300,6 +300,24 @@ static void keys_of_other_types_are_refused(void **state)
                    "cosine, not for one_cycle");
 }
 
+static void only_a_tied_linear_can_do_without_out_features(void **state)
+{
+    rnn_config c = configure(MINIMAL "[[layer]]\ntype = \"linear\"\ntied = true\n", NULL);
+
+    (void)state;
+    assert_true(c.layer[2].tied);
+    assert_int_equal(c.layer[2].out_features, 0);
+    rnn_config_free(&c);
+    assert_refused(MINIMAL "[[layer]]\ntype = \"linear\"\n", NULL,
+                   "t.toml:10:1: layer[2]: out_features is missing, "
+                   "expected an integer (1..16777216)");
+    assert_refused(
+        MINIMAL "[[layer]]\ntype = \"linear\"\nout_features = 0\n", NULL,
+        "t.toml:12:1: layer[2].out_features: expected an integer (1..16777216), found 0");
+    assert_refused(MINIMAL "[[layer]]\ntype = \"gru\"\nhidden_size = 3\ntied = true\n", NULL,
+                   "t.toml:13:1: layer[2].tied: tied is for type linear, not for gru");
+}
+
 static void one_cycle_has_torchs_defaults(void **state)
 {
     rnn_config c = configure(MINIMAL "[schedule]\ntype = \"one_cycle\"\n", NULL);
@@ -835,6 +853,7 @@ static void the_canonical_text_reads_back_to_itself(void **state)
     for (size_t i = 0; i < N_OF(overrides); i++)
         assert_prints_the_same_again(MINIMAL, overrides[i]);
     assert_prints_the_same_again(MINIMAL "[schedule]\ntype = \"step\"\nstep_size = 2\n", NULL);
+    assert_prints_the_same_again(MINIMAL "[[layer]]\ntype = \"linear\"\ntied = true\n", NULL);
     assert_prints_the_same_again(
         "[dataset]\nformat = 'ts'\nsearch = ['d']\ntrain_file = 'a'\n" LAYERS
         "[optimizer]\ntype = \"sgd\"\n",
@@ -1057,6 +1076,7 @@ int main(void)
         cmocka_unit_test(tables_must_be_tables),
         cmocka_unit_test(missing_keys_name_their_table),
         cmocka_unit_test(keys_of_other_types_are_refused),
+        cmocka_unit_test(only_a_tied_linear_can_do_without_out_features),
         cmocka_unit_test(one_cycle_has_torchs_defaults),
         cmocka_unit_test(every_format_has_its_own_keys),
         cmocka_unit_test(lists_hold_a_bounded_number_of_strings),

@@ -102,6 +102,16 @@ static const named_model models[] = {
       ACTIVATION(RNN_ACTIVATION_SIGMOID),
       LINEAR(TOKENS)},
      8},
+    {"embedding, gru, tied linear",
+     {EMBEDDING(6),
+      {LAYER(RNN_LAYER_GRU), .hidden_size = 6, .num_layers = 1},
+      {LAYER(RNN_LAYER_LINEAR), .tied = true}},
+     3},
+    {"embedding, gru, tied linear without a bias",
+     {EMBEDDING(6),
+      {LAYER(RNN_LAYER_GRU), .hidden_size = 6, .num_layers = 1},
+      {BARE(RNN_LAYER_LINEAR), .tied = true}},
+     3},
     {"layernorm without a bias, relu, no recurrent layer",
      {EMBEDDING(6),
       {BARE(RNN_LAYER_LAYERNORM), .elementwise_affine = true},
@@ -128,7 +138,10 @@ static rnn_model *make_model(const named_model *named, double bound, float **par
 
     memcpy(layers, named->layers, sizeof layers);
     for (size_t i = 0; i < named->n_layers; i++)
-        layers[i].init = layers[i].init_bias = uniform;
+        layers[i].init_bias = uniform;
+    for (size_t i = 0; i < named->n_layers; i++)
+        if (!layers[i].tied)
+            layers[i].init = uniform;
     if (rnn_model_create(&model, layers, named->n_layers, tokens) != RNN_OK)
         fail_msg("%s: %s", named->name, rnn_error_message());
     *params = calloc(rnn_model_size(model), sizeof(float));

@@ -26,6 +26,15 @@ static const int32_t lengths[ROWS] = {T, 2, 5, 0}; /* the last row has no sample
     {                                                                                              \
         LAYER(RNN_LAYER_LINEAR), .out_features = (n)                                               \
     }
+#define EMBEDDING(padding)                                                                         \
+    {                                                                                              \
+        LAYER(RNN_LAYER_EMBEDDING), .num_embeddings = TOKENS, .embedding_dim = 4,                  \
+                                    .padding_idx = (padding)                                       \
+    }
+#define TIED(with_bias)                                                                            \
+    {                                                                                              \
+        .type = RNN_LAYER_LINEAR, .bias = (with_bias), .tied = true                                \
+    }
 #define SELECT(which)                                                                              \
     {                                                                                              \
         LAYER(RNN_LAYER_SELECT), .step = (which)                                                   \
@@ -89,6 +98,11 @@ static const named_model models[] = {
      1,
      false,
      {CROSS_ENTROPY, .last_only = true, .targets_per_step = true}},
+    {"embedding, gru, tied linear, a label for every step",
+     {EMBEDDING(-1), {LAYER(RNN_LAYER_GRU), .hidden_size = 4, .num_layers = 1}, TIED(true)},
+     3,
+     true,
+     {CROSS_ENTROPY, .targets_per_step = true}},
     {"relu rnn of two layers, values for every step",
      {{LAYER(RNN_LAYER_RNN), .hidden_size = 5, .num_layers = 2,
        .nonlinearity = RNN_NONLINEARITY_RELU},
@@ -291,6 +305,204 @@ static void gradients_are_slopes(void **state)
     }
 }
 
+/* -- Tied weights ---------------------------------------------------------------------------- */
+
+#define TIED_MODEL(padding, with_bias)                                                             \
+    {                                                                                              \
+        "tied",                                                                                    \
+            {EMBEDDING(padding),                                                                   \
+             {LAYER(RNN_LAYER_GRU), .hidden_size = 4, .num_layers = 1},                            \
+             TIED(with_bias)},                                                                     \
+            3, true,                                                                               \
+        {                                                                                          \
+            CROSS_ENTROPY, .targets_per_step = true                                                \
+        }                                                                                          \
+    }
+
+static const named_model tied_models[] = {TIED_MODEL(-1, true), TIED_MODEL(2, true),
+                                          TIED_MODEL(-1, false)};
+enum { N_TIED = sizeof tied_models / sizeof *tied_models };
+
+/* The same with a weight of its own, which gets the embedding's values. */
+static rnn_model *make_untied(const named_model *named, const rnn_model *tied, const float *values,
+                              float **params)
+{
+    named_model untied = *named;
+    size_t n_weight = rnn_model_param(tied, 0)->count, n_bias = named->layers[2].bias ? TOKENS : 0;
+    size_t n_before = rnn_model_size(tied) - n_bias;
+    rnn_model *model;
+
+    untied.layers[2].tied = false;
+    untied.layers[2].out_features = TOKENS;
+    model = make_model(&untied, params);
+    assert_int_equal(rnn_model_size(model), rnn_model_size(tied) + n_weight);
+    memcpy(*params, values, n_before * sizeof(float));
+    memcpy(*params + n_before, values, n_weight * sizeof(float));
+    memcpy(*params + n_before + n_weight, values + n_before, n_bias * sizeof(float));
+    return model;
+}
+
+/* The one gradient is the sum of those of both uses; a padding row has only the one as output. */
+static void a_tied_weight_gets_the_gradients_of_both_uses(void **state)
+{
+    data d;
+
+    (void)state;
+    make_data(&d);
+    for (size_t i = 0; i < N_TIED; i++) {
+        const named_model *named = &tied_models[i];
+        float *params, *untied_params, *found, *expected;
+        rnn_model *model = make_model(named, &params);
+        rnn_model *untied = make_untied(named, model, params, &untied_params);
+        size_t size = rnn_model_size(model), n_bias = named->layers[2].bias ? TOKENS : 0;
+        size_t n_weight = TOKENS * 4, n_before = size - n_bias;
+        double loss;
+
+        found = calloc(size, sizeof(float));
+        expected = calloc(size + n_weight, sizeof(float));
+        loss = compute_together(named, model, params, &d, found);
+        assert_true(fabs(compute_together(named, untied, untied_params, &d, expected) - loss) <=
+                    1e-6 * loss);
+        for (size_t k = 0; k < n_weight; k++) {
+            if (named->layers[0].padding_idx == (int64_t)(k / 4)) {
+                assert_true(expected[k] == 0.0f);
+                assert_true(fabsf(expected[n_before + k]) > 1e-4f);
+            }
+            expected[k] += expected[n_before + k];
+        }
+        memmove(expected + n_before, expected + n_before + n_weight, n_bias * sizeof(float));
+        assert_true(golden_worst(found, expected, size) <= 1e-6);
+        free(found);
+        free(expected);
+        free(params);
+        free(untied_params);
+        rnn_model_destroy(&model);
+        rnn_model_destroy(&untied);
+    }
+}
+
+/* Shards of different tokens, as many as the tests below need. */
+enum { N_SHARDS = 4 };
+
+static void make_shards(const named_model *named, data d[N_SHARDS],
+                        rnn_batch_shard shards[N_SHARDS])
+{
+    for (size_t s = 0; s < N_SHARDS; s++) {
+        make_data(&d[s]);
+        for (size_t i = 0; i < T * ROWS; i++)
+            if (d[s].token[i] >= 0)
+                d[s].token[i] = (int32_t)(((size_t)d[s].token[i] + s * (i + 1)) % TOKENS);
+        shards[s] = shard_of(named, &d[s], lengths, T, true, N_SAMPLES);
+    }
+}
+
+static rnn_executor *make_executor(const named_model *named, const rnn_model *model,
+                                   const float *params, size_t first, size_t count, int n_threads)
+{
+    const rnn_executor_cfg cfg = {.model = model,
+                                  .objective = named->objective,
+                                  .seed = SEED,
+                                  .rows = ROWS,
+                                  .first_shard = first,
+                                  .n_shards = count,
+                                  .n_threads = n_threads};
+    rnn_executor *executor;
+
+    assert_int_equal(rnn_executor_create(&executor, &cfg), RNN_OK);
+    rnn_executor_load(executor, params);
+    return executor;
+}
+
+/* Adds the tree's node over `count` shards from `first` on. */
+static void add_node(const named_model *named, const rnn_model *model, const float *params,
+                     const rnn_batch_shard *shards, size_t first, size_t count, int n_threads,
+                     float *sum)
+{
+    rnn_executor *executor = make_executor(named, model, params, first, count, n_threads);
+    const rnn_batch batch = {
+        .first_shard = first, .n_shards = count, .rows = ROWS, .shard = shards + first};
+    float *const *nodes;
+    size_t n_nodes;
+
+    assert_int_equal(rnn_executor_gradients(executor, &batch, STEP, &nodes, &n_nodes), RNN_OK);
+    assert_int_equal(n_nodes, 1);
+    for (size_t k = 0; k < rnn_model_size(model); k++)
+        sum[k] += nodes[0][k];
+    rnn_executor_destroy(&executor);
+}
+
+/* Both uses must be one sum before the tree begins: added up after it, bits depend on its cut. */
+static void neither_threads_nor_ranks_change_a_bit_of_a_tied_weight(void **state)
+{
+    data d[N_SHARDS];
+    rnn_batch_shard shards[N_SHARDS];
+
+    (void)state;
+    for (size_t i = 0; i < N_TIED; i++) {
+        const named_model *named = &tied_models[i];
+        float *params, *whole, *parts;
+        rnn_model *model = make_model(named, &params);
+        size_t size = rnn_model_size(model);
+
+        make_shards(named, d, shards);
+        whole = calloc(size, sizeof(float));
+        add_node(named, model, params, shards, 0, N_SHARDS, 1, whole);
+        for (int n_threads = 1; n_threads <= 3; n_threads++) {
+            parts = calloc(size, sizeof(float));
+            add_node(named, model, params, shards, 0, N_SHARDS, n_threads, parts);
+            assert_memory_equal(parts, whole, size * sizeof(float));
+            memset(parts, 0, size * sizeof(float));
+            add_node(named, model, params, shards, 0, N_SHARDS / 2, n_threads, parts);
+            add_node(named, model, params, shards, N_SHARDS / 2, N_SHARDS / 2, n_threads, parts);
+            assert_memory_equal(parts, whole, size * sizeof(float));
+            free(parts);
+        }
+        free(whole);
+        free(params);
+        rnn_model_destroy(&model);
+    }
+}
+
+/* A stage's part of the gradient has to be whole as soon as the stage is finished. */
+static void a_tied_gradient_is_whole_when_its_stage_is_finished(void **state)
+{
+    data d[N_SHARDS];
+    rnn_batch_shard shards[N_SHARDS];
+
+    (void)state;
+    for (size_t i = 0; i < N_TIED * 3; i++) {
+        const named_model *named = &tied_models[i / 3];
+        float *params, *whole, *found, *sent;
+        rnn_model *model = make_model(named, &params);
+        size_t size = rnn_model_size(model);
+        rnn_executor *executor = make_executor(named, model, params, 0, N_SHARDS, 1 + (int)(i % 3));
+        const rnn_batch batch = {.n_shards = N_SHARDS, .rows = ROWS, .shard = shards};
+
+        make_shards(named, d, shards);
+        whole = calloc(size, sizeof(float));
+        found = calloc(size, sizeof(float));
+        sent = calloc(size, sizeof(float));
+        add_node(named, model, params, shards, 0, N_SHARDS, 1, whole);
+        for (int round = 0; round < 2; round++) {
+            assert_int_equal(rnn_executor_begin(executor, &batch, STEP), RNN_OK);
+            for (size_t s = rnn_model_n_stages(model); s-- > 0;) {
+                const rnn_stage *stage = rnn_model_stage(model, s);
+
+                assert_int_equal(rnn_executor_finish(executor, s, found), RNN_OK);
+                memcpy(sent + stage->offset, found + stage->offset, stage->count * sizeof(float));
+                memset(found + stage->offset, 0x7f, stage->count * sizeof(float));
+            }
+            assert_true(golden_worst(sent, whole, size) <= 1e-5);
+        }
+        rnn_executor_destroy(&executor);
+        free(whole);
+        free(found);
+        free(sent);
+        free(params);
+        rnn_model_destroy(&model);
+    }
+}
+
 /* -- Dropout --------------------------------------------------------------------------------- */
 
 static const named_model dropping = {
@@ -441,6 +653,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sequences_of_different_lengths_give_what_each_gives_alone),
         cmocka_unit_test(gradients_are_slopes),
+        cmocka_unit_test(a_tied_weight_gets_the_gradients_of_both_uses),
+        cmocka_unit_test(neither_threads_nor_ranks_change_a_bit_of_a_tied_weight),
+        cmocka_unit_test(a_tied_gradient_is_whole_when_its_stage_is_finished),
         cmocka_unit_test(what_dropout_drops_does_not_depend_on_the_cut_of_the_batch),
         cmocka_unit_test(dropout_drops_in_training_only_and_anew_in_every_step),
         cmocka_unit_test(variational_layers_drop_alike_at_all_steps_forward_and_back),

@@ -548,6 +548,72 @@ static void projections_are_narrower_and_for_lstm(void **state)
     refuse(&layer, 1, "layer 0 (gru): proj_size is only for lstm");
 }
 
+/* An embedding of 9 tokens, a gru of `n_hid` units, and a linear with the embedding's weight. */
+static void make_tied(rnn_layer_cfg layers[3], int64_t n_hid)
+{
+    layers[0] = rnn_layer_defaults(RNN_LAYER_EMBEDDING);
+    layers[0].num_embeddings = 9;
+    layers[0].embedding_dim = 4;
+    layers[1] = (rnn_layer_cfg)RECURRENT(RNN_LAYER_GRU, n_hid, 1);
+    layers[2] = rnn_layer_defaults(RNN_LAYER_LINEAR);
+    layers[2].tied = true;
+}
+
+static void a_tied_linear_has_nothing_but_its_bias(void **state)
+{
+    rnn_layer_cfg layers[3];
+    rnn_model *model;
+    size_t first, count;
+
+    (void)state;
+    make_tied(layers, 4);
+    model = make(layers, 3, tokens);
+    rnn_model_layer_params(model, 2, &first, &count);
+    assert_int_equal(count, 1);
+    assert_string_equal(rnn_model_param(model, first)->group, "2_linear");
+    assert_string_equal(rnn_model_param(model, first)->name, "bias");
+    assert_int_equal(rnn_model_param(model, first)->count, 9);
+    assert_true(rnn_model_param(model, first)->init_bound == 0.5f); /* 1 / sqrt(4) */
+    assert_int_equal(rnn_model_stage(model, 2)->kind, RNN_STAGE_TIED);
+    assert_int_equal(rnn_model_output(model).n_features, 9);
+    assert_int_equal(rnn_model_size(model), 9 * 4 + 2 * 12 * 4 + 2 * 12 + 9);
+    rnn_model_destroy(&model);
+    layers[2].bias = false;
+    layers[2].out_features = 9;
+    model = make(layers, 3, tokens);
+    rnn_model_layer_params(model, 2, &first, &count);
+    assert_int_equal(count, 0);
+    assert_int_equal(rnn_model_size(model), 9 * 4 + 2 * 12 * 4 + 2 * 12);
+    rnn_model_destroy(&model);
+}
+
+static void a_linear_is_tied_to_an_embedding_of_its_sizes(void **state)
+{
+    rnn_layer_cfg layers[3];
+
+    (void)state;
+    make_tied(layers, 5);
+    refuse_input(layers, 3, tokens,
+                 "layer 2 (linear): is tied to layer 0 (embedding), whose embedding_dim is 4, but "
+                 "its in_features is 5: they must be equal");
+    make_tied(layers, 4);
+    layers[2].out_features = 7;
+    refuse_input(layers, 3, tokens,
+                 "layer 2 (linear): is tied to layer 0 (embedding), whose num_embeddings is 9, but "
+                 "its out_features is 7: they must be equal");
+    refuse(layers + 1, 2,
+           "layer 1 (linear): is tied, which needs a layer of type \"embedding\" as the first, but "
+           "layer 0 is of type \"gru\"");
+    refuse(layers + 2, 1,
+           "layer 0 (linear): is tied, which needs a layer of type \"embedding\" as the first, but "
+           "layer 0 is of type \"linear\"");
+    layers[2].init.type = RNN_INIT_ORTHOGONAL;
+    layers[2].init.a = 1.0;
+    refuse_input(layers, 3, tokens,
+                 "layer 2 (linear): init is given, but the weight of a tied layer is the "
+                 "embedding's and starts as that layer's init says");
+}
+
 /* A model need not come from a configuration file, which has the same bounds. */
 static void arguments_out_of_bounds_are_refused(void **state)
 {
@@ -631,6 +697,8 @@ int main(void)
         cmocka_unit_test(tables_of_tokens_must_be_large_enough),
         cmocka_unit_test(a_single_step_is_no_sequence),
         cmocka_unit_test(projections_are_narrower_and_for_lstm),
+        cmocka_unit_test(a_tied_linear_has_nothing_but_its_bias),
+        cmocka_unit_test(a_linear_is_tied_to_an_embedding_of_its_sizes),
         cmocka_unit_test(arguments_out_of_bounds_are_refused),
         cmocka_unit_test(a_model_that_has_nothing_to_train_is_refused),
         cmocka_unit_test(a_model_beyond_the_address_space_is_refused),

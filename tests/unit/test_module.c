@@ -668,6 +668,51 @@ static void a_cell_is_a_layer_of_its_own(void **state)
     free(x);
 }
 
+/* A tied module has one weight and one gradient of it, the sum of both uses. */
+static void a_tied_module_has_one_weight(void **state)
+{
+    enum { V = 6, N_WEIGHT = V * H };
+    const int64_t own[T * N] = {0, 1, 2, 3, 4, 5, 5, 3, 1};
+    float *grad_out = api_numbers(T * N * V, 1.0f), out[2][T * N * V], *gradient[2];
+    rnn_layer_cfg layers[] = {rnn_layer_defaults(RNN_LAYER_EMBEDDING),
+                              rnn_layer_defaults(RNN_LAYER_LINEAR)};
+    float *weight = api_numbers(N_WEIGHT, 1.0f);
+
+    (void)state;
+    layers[0].num_embeddings = V;
+    layers[0].embedding_dim = H;
+    layers[1].bias = false;
+    layers[1].out_features = V;
+    for (int i = 0; i < 2; i++) {
+        rnn_module *module;
+
+        layers[1].tied = i == 1;
+        OK(rnn_module_create(&module, layers, 2, 0));
+        assert_int_equal(api_info(module).n_parameters, 2 - i);
+        OK(rnn_module_write_parameter(module, "0.weight", weight, N_WEIGHT));
+        if (i == 0)
+            OK(rnn_module_write_parameter(module, "1.weight", weight, N_WEIGHT));
+        for (int round = 0; round < 2; round++) { /* gradients of both are added up */
+            OK(rnn_module_forward(module, &(rnn_forward_args){.tokens = {own, {T, N}},
+                                                              .out = tensor3(out[i], T, N, V)}));
+            OK(rnn_module_backward(module,
+                                   &(rnn_backward_args){.grad_out = const3(grad_out, T, N, V)}));
+        }
+        gradient[i] = api_read_all(module, 1);
+        rnn_module_destroy(&module);
+    }
+    assert_memory_equal(out[0], out[1], sizeof out[0]);
+    for (size_t k = 0; k < N_WEIGHT; k++) {
+        float expected = gradient[0][k] + gradient[0][N_WEIGHT + k];
+
+        assert_true(fabsf(gradient[1][k] - expected) <= 1e-5f * fmaxf(1.0f, fabsf(expected)));
+    }
+    free(gradient[0]);
+    free(gradient[1]);
+    free(grad_out);
+    free(weight);
+}
+
 /* Passes of other sizes before it leave no trace in a pass. */
 static void sizes_may_change_from_pass_to_pass(void **state)
 {
@@ -808,6 +853,7 @@ int main(void)
         cmocka_unit_test(arrays_are_free_again_when_forward_returns),
         cmocka_unit_test(after_a_select_there_is_one_step),
         cmocka_unit_test(a_cell_is_a_layer_of_its_own),
+        cmocka_unit_test(a_tied_module_has_one_weight),
         cmocka_unit_test(sizes_may_change_from_pass_to_pass),
         cmocka_unit_test(the_number_of_threads_hardly_matters),
         cmocka_unit_test(threads_may_use_different_modules_at_once),

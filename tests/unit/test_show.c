@@ -112,6 +112,27 @@ static void the_table_has_names_shapes_and_counts(void **state)
                                "state   c0, c_n  [1, N, 100]  of 0_lstm\n");
 }
 
+static void a_tied_weight_is_counted_once(void **state)
+{
+    (void)state;
+    assert_shows("[[layer]]\ntype='embedding'\nnum_embeddings=10\nembedding_dim=4\n"
+                 "[[layer]]\ntype='rnn'\nhidden_size=4\n"
+                 "[[layer]]\ntype='linear'\ntied=true\n");
+    assert_string_equal(shown, "parameter           shape    count\n"
+                               "0_embedding.weight  [10, 4]     40\n"
+                               "1_rnn.weight_ih_l0  [4, 4]      16\n"
+                               "1_rnn.weight_hh_l0  [4, 4]      16\n"
+                               "1_rnn.bias_ih_l0    [4]          4\n"
+                               "1_rnn.bias_hh_l0    [4]          4\n"
+                               "2_linear.bias       [10]        10\n"
+                               "total                           90\n"
+                               "\n"
+                               "input   x        [T, N]  tokens below 10\n"
+                               "output           [T, N, 10]\n"
+                               "state   h0, h_n  [1, N, 4]  of 1_rnn\n"
+                               "tied    weight   [10, 4]  of 2_linear is that of 0_embedding\n");
+}
+
 /* -- Shapes ------------------------------------------------------------------------------------ */
 
 static void shapes_follow_the_arguments(void **state)
@@ -302,6 +323,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_FOLDER(totals_are_those_of_torch),
         IN_FOLDER(the_table_has_names_shapes_and_counts),
+        IN_FOLDER(a_tied_weight_is_counted_once),
         IN_FOLDER(shapes_follow_the_arguments),
         IN_FOLDER(tokens_have_a_bound),
         IN_FOLDER(cells_have_states_of_two_dimensions),

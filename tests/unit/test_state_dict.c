@@ -269,6 +269,93 @@ static void names_of_a_single_layer_are_bare(void **state)
     free_net(&n);
 }
 
+/* -- Tied weights ------------------------------------------------------------------------------ */
+
+/* word_language_model of torch's examples: 6 tokens of 2 features, and both weights the same. */
+static net make_tied(bool with_bias)
+{
+    const rnn_layer_cfg layers[] = {
+        {.type = RNN_LAYER_EMBEDDING, .embedding_dim = 2, .padding_idx = -1},
+        LSTM(2),
+        {.type = RNN_LAYER_LINEAR, .tied = true, .bias = with_bias}};
+
+    return make_net(layers, 3, (rnn_shape){.seq_len = 4, .n_features = 1, .n_tokens = 6});
+}
+
+static void put_tied(const char *encoder, const char *decoder, const spec *how)
+{
+    hid_t file = create_file();
+
+    put2(file, encoder, 6, 2);
+    put_lstm(file, "rnn.", "_l0", 2, 2);
+    put_as(file, decoder, 2, 6, 2, how);
+    put1(file, "decoder.bias", 6);
+    H5Fclose(file);
+}
+
+static void a_tied_weight_is_written_once(void **state)
+{
+    net n = make_tied(true);
+
+    (void)state;
+    assert_int_equal(rnn_state_dict_write(FILE_NAME, n.model, n.params), RNN_OK);
+    assert_has("0.weight", true);
+    assert_has("2.bias", true);
+    assert_has("2.weight", false);
+    free_net(&n);
+    assert_round_trip(make_tied(true), make_tied(true));
+    assert_round_trip(make_tied(false), make_tied(false));
+}
+
+static void a_tied_weight_may_be_there_twice_if_equal(void **state)
+{
+    spec how = plain_spec();
+    net n = make_tied(true), bare = make_tied(false);
+    hid_t file;
+
+    (void)state;
+    put_tied("encoder.weight", "decoder.weight", &how);
+    assert_read(&n);
+    how.type = H5T_IEEE_F64BE; /* the same after rounding */
+    put_tied("encoder.weight", "decoder.weight", &how);
+    assert_read(&n);
+    put_tied("0.weight", "decoder.weight", &how);
+    assert_read(&n);
+    free_net(&n);
+    file = create_file();
+    put2(file, "encoder.weight", 6, 2);
+    put_lstm(file, "rnn.", "_l0", 2, 2);
+    put2(file, "2.weight", 6, 2);
+    H5Fclose(file);
+    assert_read(&bare);
+    free_net(&bare);
+}
+
+static void a_tied_weight_that_differs_is_refused(void **state)
+{
+    spec how = plain_spec();
+    net n = make_tied(true);
+    hid_t file;
+
+    (void)state;
+    how.spoilt_by = "another value";
+    how.spoiler = 0.5;
+    put_tied("encoder.weight", "decoder.weight", &how);
+    assert_read_refused(&n, "decoder.weight is not equal to the weight of layer 0 (embedding)");
+    file = create_file();
+    put_lstm(file, "rnn.", "_l0", 2, 2);
+    put_linear(file, "decoder.", 2, 6); /* and no embedding */
+    H5Fclose(file);
+    assert_read_refused(&n, "lacks the parameters of layer 0 (embedding)");
+    file = create_file();
+    put2(file, "encoder.weight", 6, 2);
+    put_lstm(file, "rnn.", "_l0", 2, 2);
+    put_linear(file, "decoder.", 3, 6);
+    H5Fclose(file);
+    assert_read_refused(&n, "decoder.weight is left over: layer 2 (linear) has only bias");
+    free_net(&n);
+}
+
 static void equal_parameters_give_equal_files(void **state)
 {
     net n = make_classifier();
@@ -786,6 +873,9 @@ int main(void)
         IN_FOLDER(names_have_the_number_of_the_layer),
         IN_FOLDER(names_of_a_single_layer_are_bare),
         IN_FOLDER(equal_parameters_give_equal_files),
+        IN_FOLDER(a_tied_weight_is_written_once),
+        IN_FOLDER(a_tied_weight_may_be_there_twice_if_equal),
+        IN_FOLDER(a_tied_weight_that_differs_is_refused),
         IN_FOLDER(prefixes_of_all_kinds_are_understood),
         IN_FOLDER(bare_names_are_for_one_layer),
         IN_FOLDER(a_single_layer_may_have_a_prefix),

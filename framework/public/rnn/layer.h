@@ -78,7 +78,8 @@ typedef struct rnn_layer_cfg {
     int64_t proj_size;      /* lstm: features of a projected hidden state; 0 = not projected */
     double h0, c0;          /* every value of the initial states where none are given; 0 */
     int64_t in_features;    /* linear; 0 = what the layer before gives */
-    int64_t out_features;   /* linear; required */
+    int64_t out_features;   /* linear; required, unless it is tied */
+    bool tied;              /* linear: its weight is that of the first layer, an embedding; false */
     int step;               /* select: rnn_select; last */
     int64_t num_embeddings; /* embedding; 0 = as many as there are different tokens */
     int64_t embedding_dim;  /* embedding; required */
