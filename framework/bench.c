@@ -208,20 +208,22 @@ static rnn_status run_bare(const bare_model *bare)
 
 /* -- Timing ---------------------------------------------------------------------------------- */
 
-/* Collective. Training steps on the loader's batches, full ones only. */
+/* Collective. Training steps on the loader's batches, full ones only; the seconds of a batch. */
 static rnn_status run_steps(rnn_run *run, size_t n_steps, uint64_t *step, double *seconds)
 {
     rnn_loader *loader = run->loader[RNN_SPLIT_TRAIN];
-    uint64_t n_full = rnn_dataset_get_info(run->dataset)->n_samples[RNN_SPLIT_TRAIN] /
-                      (uint64_t)run->config->train.batch_size;
+    size_t n_samples = rnn_dataset_get_info(run->dataset)->n_samples[RNN_SPLIT_TRAIN];
+    uint64_t batch_size = (uint64_t)run->config->train.batch_size;
+    uint64_t accumulate = (uint64_t)run->config->train.accumulate;
+    uint64_t n_full = n_samples / batch_size / accumulate; /* steps of an epoch */
     double start;
 
     if (n_full == 0)
         return RNN_FAIL(RNN_ERR_DATA,
-                        "the benchmark wants at least one full batch: train.batch_size is %lld, "
-                        "the data has %zu training samples",
-                        (long long)run->config->train.batch_size,
-                        rnn_dataset_get_info(run->dataset)->n_samples[RNN_SPLIT_TRAIN]);
+                        "the benchmark wants at least one step of full batches: train.batch_size "
+                        "is %" PRIu64 ", train.accumulate %" PRIu64
+                        ", the data has %zu training samples",
+                        batch_size, accumulate, n_samples);
     RNN_TRY(rnn_comm_barrier(run->comm));
     start = rnn_clock_seconds();
     for (size_t i = 0; i < n_steps; i++, ++*step) {
@@ -232,7 +234,7 @@ static rnn_status run_steps(rnn_run *run, size_t n_steps, uint64_t *step, double
                 rnn_comm_agree(run->comm, rnn_loader_seek(loader, (uint32_t)(*step / n_full), 0)));
         RNN_TRY(rnn_train_step(run, *step / n_full, *step, false, &result));
     }
-    *seconds = (rnn_clock_seconds() - start) / (double)n_steps;
+    *seconds = (rnn_clock_seconds() - start) / (double)n_steps / (double)accumulate;
     return RNN_OK;
 }
 

@@ -90,6 +90,7 @@ typedef struct rnn_config {
     } schedule;
     struct {
         int64_t batch_size; /* global; 64 */
+        int64_t accumulate; /* batches of an optimizer step; 1 */
         bool carry_state;   /* false */
     } train;
     struct {

@@ -322,7 +322,10 @@ const rnn_config_key rnn_config_keys[] = {
      .help = "The form of the rise and the fall."},
 
     {KEY(train.batch_size), INTEGER, RANGE(1, MAX_SIZE), .fallback = "64",
-     .help = "Samples of a step, over all ranks together."},
+     .help = "Samples of a batch, over all ranks together."},
+    {KEY(train.accumulate), INTEGER, RANGE(1, MAX_SIZE), .fallback = "1",
+     .help = "Batches of an optimizer step: as one of so many times batch_size, in less memory."},
+
     {KEY(train.carry_state), BOOLEAN, .fallback = "false",
      .help = "Of a text: batches go on where the one before ended, states included."},
 

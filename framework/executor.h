@@ -46,7 +46,7 @@ void rnn_executor_load(rnn_executor *executor, const float *params);
 /*
  * Forward, loss, backward on every shard; then the tree inside this rank.
  *   batch   this rank's part; n_shards and rows as configured
- *   step    optimizer steps before this one, for dropout
+ *   step    which training batch this is, for dropout: another number for every one
  *   nodes   (out) arrays [model size] of gradient sums in the order of rnn_tree_decompose; lent
  *           until the next call, may be overwritten
  */

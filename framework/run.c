@@ -62,6 +62,15 @@ static rnn_status open_dataset(rnn_run *run)
     return rnn_comm_compare(run->comm, rnn_dataset_get_info(run->dataset)->digest, "data");
 }
 
+/* The last one has the batches that are left. */
+static uint64_t steps_of_epoch(const rnn_run *run)
+{
+    uint64_t n_batches = rnn_loader_n_batches(run->loader[RNN_SPLIT_TRAIN]);
+    uint64_t accumulate = (uint64_t)run->config->train.accumulate;
+
+    return (n_batches + accumulate - 1) / accumulate;
+}
+
 /* Without test samples there is no loader for them. */
 static rnn_status create_loaders(rnn_run *run)
 {
@@ -88,7 +97,7 @@ static rnn_status create_loaders(rnn_run *run)
     }
     if (run->loader[RNN_SPLIT_TRAIN] == NULL)
         return run->use != NULL ? RNN_OK : RNN_FAIL(RNN_ERR_DATA, "there are no training samples");
-    run->total_steps = (uint64_t)c->run.epochs * rnn_loader_n_batches(run->loader[RNN_SPLIT_TRAIN]);
+    run->total_steps = (uint64_t)c->run.epochs * steps_of_epoch(run);
     if (c->run.steps > 0 && (uint64_t)c->run.steps < run->total_steps)
         run->total_steps = (uint64_t)c->run.steps;
     return RNN_OK;
@@ -114,6 +123,8 @@ static rnn_status create_model(rnn_run *run)
     run->task = rnn_task_of(&run->objective, info);
     RNN_TRY(RNN_ALLOC(&run->params, rnn_model_size(run->model), "parameters"));
     RNN_TRY(RNN_ALLOC(&run->grads, rnn_model_size(run->model), "gradients"));
+    if (c->train.accumulate > 1)
+        RNN_TRY(RNN_ALLOC(&run->batch_grads, rnn_model_size(run->model), "gradients"));
     return rnn_model_init(run->model, (uint64_t)run->config->run.seed, run->params);
 }
 
@@ -281,6 +292,7 @@ void rnn_run_destroy(rnn_run **run)
     rnn_free(r->predicted);
     rnn_free(r->params);
     rnn_free(r->grads);
+    rnn_free(r->batch_grads);
     rnn_model_destroy(&r->model);
     rnn_dataset_destroy(&r->dataset);
     rnn_free(r->config_text);

@@ -37,6 +37,7 @@ typedef struct rnn_run {
     rnn_model *model;
     rnn_objective objective;
     float *params, *grads; /* [model size] */
+    float *batch_grads;    /* [model size] of a batch after the first of a step; NULL if none is */
     rnn_optimizer *optimizer;
     rnn_schedule_cfg schedule;
     size_t n_shards, rows;            /* of the global batch; rows of a shard */

@@ -36,7 +36,7 @@ typedef struct rnn_slice {
     const int32_t *token;           /* [seq_len][rows], -1 past the ends; NULL: not tokens */
     bool is_training;               /* dropout drops */
     uint64_t seed;                  /* of the run */
-    uint32_t step;                  /* optimizer steps before this one */
+    uint32_t step;                  /* training batches before this one */
     uint64_t first_row;             /* number of row 0 in the global batch */
     const rnn_layer_states *states; /* by [[layer]]; NULL: none are given or wanted */
 } rnn_slice;

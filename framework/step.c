@@ -8,9 +8,10 @@
 #include "framework/predictions.h"
 #include "framework/signals.h"
 #include "framework/trainer.h"
+#include "kernels/vector.h"
 
 /*
- * What ranks tell each other once per step (run->news), in one small exact sum: counts, flags, and
+ * What ranks tell each other once per batch (run->news), in one small exact sum: counts, flags, and
  * each shard's loss, which is zero on all ranks but its owner.
  */
 enum { SLOT_TARGETS, SLOT_CORRECT, SLOT_FAILED, SLOT_STOP, SLOT_CHECKPOINT };
@@ -67,45 +68,109 @@ static rnn_status check_finite(const rnn_run *run, const rnn_batch *batch, uint6
                     step + 1, batch->epoch + 1, batch->number + 1, shard);
 }
 
-/* Collective. Stages leave for the other ranks as soon as their backward pass is done, last stage
- * first. */
-static rnn_status sum_buckets(rnn_run *run)
+/* Where a batch stands among those of a step, whose gradients are added up in run->grads. */
+typedef struct place_in_step {
+    bool is_first, is_last;
+} place_in_step;
+
+static place_in_step place_of(const rnn_run *run, const rnn_batch *batch, size_t n_before)
 {
+    size_t n_in_epoch = rnn_loader_n_batches(run->loader[RNN_SPLIT_TRAIN]);
+
+    return (place_in_step){.is_first = n_before == 0,
+                           .is_last = n_before + 1 == (size_t)run->config->train.accumulate ||
+                                      batch->number + 1 == n_in_epoch};
+}
+
+/* Collective. The batch's sum over ranks in the fixed tree, then batch by batch: the same bits for
+ * any number of ranks. */
+static rnn_status add_tree(rnn_run *run, float *const *nodes, size_t n_nodes, place_in_step place)
+{
+    float *sum = place.is_first ? run->grads : run->batch_grads;
+
+    RNN_TRY(rnn_reducer_tree(run->reducer, nodes, n_nodes, sum));
+    if (!place.is_first)
+        rnn_vector_add(run->grads, sum, rnn_model_size(run->model));
+    return RNN_OK;
+}
+
+/* Collective. Batches are added up in each rank; in the last, stages leave for the other ranks as
+ * soon as their backward pass is done, last stage first. */
+static rnn_status add_buckets(rnn_run *run, place_in_step place)
+{
+    float *mine = place.is_first ? run->grads : run->batch_grads;
     rnn_status st = RNN_OK;
 
     for (size_t s = rnn_model_n_stages(run->model); s-- > 0;) {
         const rnn_stage *stage = rnn_model_stage(run->model, s);
-        rnn_status mine = rnn_executor_finish(run->executor, s, run->grads);
+        rnn_status finished = rnn_executor_finish(run->executor, s, mine);
 
         /* Ranks must start the same buckets, so a failure is kept until all have. */
         if (st == RNN_OK)
-            st = mine;
-        if (stage->count > 0)
+            st = finished;
+        if (!place.is_first)
+            rnn_vector_add(run->grads + stage->offset, mine + stage->offset, stage->count);
+        if (place.is_last && stage->count > 0)
             RNN_TRY(rnn_reducer_start(run->reducer, run->grads, stage->offset, stage->count));
     }
     RNN_TRY(rnn_reducer_wait(run->reducer));
     return rnn_comm_agree(run->comm, st);
 }
 
-/* This rank's part: next batch, forward, loss, backward; the tree's nodes if that is the way. */
-static rnn_status forward_backward(rnn_run *run, uint64_t step, const rnn_batch **batch,
+/* This rank's part: next batch, forward, loss, backward; the tree's nodes if that is the way.
+ * `number` is another one for every batch of the run. */
+static rnn_status forward_backward(rnn_run *run, uint64_t number, const rnn_batch **batch,
                                    float *const **nodes, size_t *n_nodes)
 {
     RNN_TRY(rnn_loader_next(run->loader[RNN_SPLIT_TRAIN], batch));
     if (*batch == NULL)
         return RNN_FAIL(RNN_ERR_INTERNAL, "the loader has no batch left in this epoch");
     if (run->config->parallel.reduction == RNN_REDUCTION_REPRODUCIBLE)
-        RNN_TRY(rnn_executor_gradients(run->executor, *batch, step, nodes, n_nodes));
+        RNN_TRY(rnn_executor_gradients(run->executor, *batch, number, nodes, n_nodes));
     else
-        RNN_TRY(rnn_executor_begin(run->executor, *batch, step));
+        RNN_TRY(rnn_executor_begin(run->executor, *batch, number));
     add_results(run);
     rnn_predictions_keep(run, *batch);
     return RNN_OK;
 }
 
-static rnn_status update(rnn_run *run, uint64_t epoch, uint64_t step)
+/* What all ranks know of the batch, added to what they know of those before it. */
+static void count_batch(const rnn_run *run, const rnn_batch *batch, rnn_step_result *result)
 {
-    float scale = rnn_objective_gradient_scale(&run->objective, run->news[SLOT_TARGETS]);
+    result->n_batches++;
+    result->n_samples += batch->n_samples;
+    result->loss_sum += total_loss(run);
+    result->n_targets += (uint64_t)run->news[SLOT_TARGETS];
+    result->n_correct += (uint64_t)run->news[SLOT_CORRECT];
+    result->stop_requested |= run->news[SLOT_STOP] > 0;
+    result->checkpoint_due |= run->news[SLOT_CHECKPOINT] > 0;
+}
+
+/* Collective. The next batch of a step. */
+static rnn_status take_batch(rnn_run *run, uint64_t step, bool checkpoint_due,
+                             rnn_step_result *result, bool *is_last)
+{
+    uint64_t number = step * (uint64_t)run->config->train.accumulate + result->n_batches;
+    const rnn_batch *batch = NULL;
+    float *const *nodes = NULL;
+    size_t n_nodes = 0;
+    place_in_step place;
+
+    clear_news(run);
+    run->news[SLOT_STOP] = rnn_signals_pending() != 0;
+    run->news[SLOT_CHECKPOINT] = checkpoint_due;
+    RNN_TRY(exchange(run, forward_backward(run, number, &batch, &nodes, &n_nodes)));
+    RNN_TRY(check_finite(run, batch, step));
+    place = place_of(run, batch, result->n_batches);
+    RNN_TRY(nodes != NULL ? add_tree(run, nodes, n_nodes, place) : add_buckets(run, place));
+    count_batch(run, batch, result);
+    *is_last = place.is_last;
+    return RNN_OK;
+}
+
+static rnn_status update(rnn_run *run, uint64_t epoch, uint64_t step, uint64_t n_targets)
+{
+    float scale = rnn_objective_gradient_scale(&run->objective, (double)n_targets);
     double norm; /* asked for so that a gradient that is not finite changes nothing */
     double lr =
         rnn_schedule_lr(&run->schedule, run->config->optimizer.lr, epoch, step, run->total_steps);
@@ -118,25 +183,12 @@ static rnn_status update(rnn_run *run, uint64_t epoch, uint64_t step)
 rnn_status rnn_train_step(rnn_run *run, uint64_t epoch, uint64_t step, bool checkpoint_due,
                           rnn_step_result *result)
 {
-    const rnn_batch *batch = NULL;
-    float *const *nodes = NULL;
-    size_t n_nodes = 0;
+    bool is_last = false;
 
-    clear_news(run);
-    run->news[SLOT_STOP] = rnn_signals_pending() != 0;
-    run->news[SLOT_CHECKPOINT] = checkpoint_due;
-    RNN_TRY(exchange(run, forward_backward(run, step, &batch, &nodes, &n_nodes)));
-    RNN_TRY(check_finite(run, batch, step));
-    RNN_TRY(nodes != NULL ? rnn_reducer_tree(run->reducer, nodes, n_nodes, run->grads)
-                          : sum_buckets(run));
-    RNN_TRY(update(run, epoch, step));
-    *result = (rnn_step_result){.n_samples = batch->n_samples,
-                                .loss_sum = total_loss(run),
-                                .n_targets = (uint64_t)run->news[SLOT_TARGETS],
-                                .n_correct = (uint64_t)run->news[SLOT_CORRECT],
-                                .stop_requested = run->news[SLOT_STOP] > 0,
-                                .checkpoint_due = run->news[SLOT_CHECKPOINT] > 0};
-    return RNN_OK;
+    *result = (rnn_step_result){0};
+    while (!is_last)
+        RNN_TRY(take_batch(run, step, checkpoint_due, result, &is_last));
+    return update(run, epoch, step, result->n_targets);
 }
 
 /* -- Evaluation ------------------------------------------------------------------------------ */

@@ -430,7 +430,7 @@ static double epoch_accuracy(const trainer *t)
 static void count_step(trainer *t, const rnn_step_result *result)
 {
     t->progress.step++;
-    t->progress.batch_in_epoch++;
+    t->progress.batch_in_epoch += result->n_batches;
     t->progress.samples_seen += result->n_samples;
     t->progress.epoch_loss_sum += result->loss_sum;
     t->progress.epoch_correct += result->n_correct;

@@ -25,7 +25,8 @@ rnn_status rnn_import(rnn_run *run, const char *weights);
 
 /* What all ranks know after a step. */
 typedef struct rnn_step_result {
-    size_t n_samples;    /* in the global batch */
+    size_t n_batches;    /* train.accumulate; fewer if the epoch had no more */
+    size_t n_samples;    /* in these global batches */
     double loss_sum;     /* over them */
     uint64_t n_targets;  /* that the loss counts */
     uint64_t n_correct;  /* of them */
@@ -34,8 +35,9 @@ typedef struct rnn_step_result {
 } rnn_step_result;
 
 /*
- * Collective. One optimizer step on the next batch of the training loader. `epoch` and `step` are
- * 0-based; `checkpoint_due` is passed on to all ranks.
+ * Collective. One optimizer step on the next batch of the training loader, or on the next
+ * train.accumulate batches, up to the end of the epoch. `epoch` and `step` are 0-based;
+ * `checkpoint_due` is passed on to all ranks.
  */
 rnn_status rnn_train_step(rnn_run *run, uint64_t epoch, uint64_t step, bool checkpoint_due,
                           rnn_step_result *result);

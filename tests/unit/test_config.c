@@ -909,6 +909,7 @@ static void the_canonical_text_has_every_key_that_applies(void **state)
                                     "\n"
                                     "[train]\n"
                                     "batch_size = 64\n"
+                                    "accumulate = 1\n"
                                     "carry_state = false\n"
                                     "\n"
                                     "[parallel]\n";
