@@ -40,6 +40,10 @@ typedef struct rnn_progress {
     double epoch_seconds;
     double best_metric; /* NAN before the first evaluation */
     uint64_t best_step;
+    uint64_t stale_epochs; /* in a row without a better one */
+    double plateau_scale;  /* rnn_plateau; 1, NAN, 0 at first */
+    double plateau_best;
+    uint64_t plateau_bad_epochs;
     uint64_t dataset_digest; /* of the data trained on */
 } rnn_progress;
 

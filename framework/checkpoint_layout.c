@@ -31,7 +31,12 @@ const rnn_ckpt_field rnn_ckpt_progress_fields[] = {
 };
 const size_t rnn_ckpt_n_progress_fields = LENGTH(rnn_ckpt_progress_fields);
 
-const rnn_ckpt_field rnn_ckpt_targets_field = FIELD(rnn_progress, COUNT, epoch_targets);
+const rnn_ckpt_field rnn_ckpt_later_fields[] = {
+    FIELD(rnn_progress, COUNT, epoch_targets),      FIELD(rnn_progress, COUNT, stale_epochs),
+    FIELD(rnn_progress, FINITE, plateau_scale),     FIELD(rnn_progress, REAL, plateau_best),
+    FIELD(rnn_progress, COUNT, plateau_bad_epochs),
+};
+const size_t rnn_ckpt_n_later_fields = LENGTH(rnn_ckpt_later_fields);
 
 const rnn_ckpt_field rnn_ckpt_scalar_fields[] = {
     FIELD(rnn_ckpt_scalars, COUNT, step),

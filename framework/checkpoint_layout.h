@@ -50,8 +50,10 @@ typedef struct rnn_ckpt_field {
 extern const rnn_ckpt_field rnn_ckpt_progress_fields[];
 extern const size_t rnn_ckpt_n_progress_fields;
 
-/* Another one of rnn_progress; files from before it was counted had one target for each sample. */
-extern const rnn_ckpt_field rnn_ckpt_targets_field;
+/* More of them, which older files do not have: they are as at the start then, and the targets as
+ * many as the samples. */
+extern const rnn_ckpt_field rnn_ckpt_later_fields[];
+extern const size_t rnn_ckpt_n_later_fields;
 
 /* The part of an optimizer that is not an array. */
 typedef struct rnn_ckpt_scalars {

@@ -383,9 +383,12 @@ static rnn_status read_progress(const rnn_h5_place *group, staging *s)
 {
     RNN_TRY(read_fields(group, rnn_ckpt_progress_fields, rnn_ckpt_n_progress_fields, &s->progress));
     s->progress.epoch_targets = s->progress.epoch_samples;
-    if (H5Aexists(group->id, rnn_ckpt_targets_field.name) == 0)
-        return RNN_OK;
-    return read_field(group, &rnn_ckpt_targets_field, &s->progress);
+    s->progress.plateau_scale = 1.0;
+    s->progress.plateau_best = (double)NAN;
+    for (size_t i = 0; i < rnn_ckpt_n_later_fields; i++)
+        if (H5Aexists(group->id, rnn_ckpt_later_fields[i].name) > 0)
+            RNN_TRY(read_field(group, &rnn_ckpt_later_fields[i], &s->progress));
+    return RNN_OK;
 }
 
 /* The first metric decides how many rows all have. */

@@ -199,7 +199,7 @@ static rnn_status write_progress(const writer *w, hid_t group)
 {
     RNN_TRY(write_fields(group, rnn_ckpt_progress_fields, rnn_ckpt_n_progress_fields,
                          w->from->progress));
-    return write_field(group, &rnn_ckpt_targets_field, w->from->progress);
+    return write_fields(group, rnn_ckpt_later_fields, rnn_ckpt_n_later_fields, w->from->progress);
 }
 
 static rnn_status write_metric(const writer *w, hid_t group, size_t i)

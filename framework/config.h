@@ -86,12 +86,15 @@ typedef struct rnn_config {
         int64_t warmup_steps, step_size;
         double gamma, min_lr;
         double pct_start, div_factor, final_div_factor; /* one_cycle; 0.3, 25, 10000 */
+        int64_t patience;                               /* plateau; 10 */
+        double threshold;                               /* plateau; 1e-4 */
         int anneal;                                     /* one_cycle: rnn_anneal; cos */
     } schedule;
     struct {
         int64_t batch_size; /* global; 64 */
         int64_t accumulate; /* batches of an optimizer step; 1 */
         bool carry_state;   /* false */
+        int64_t patience;   /* 0 = off; epochs without a better metric before the run ends */
     } train;
     struct {
         int64_t shards;  /* power of two; 0 = chosen from batch size and widths */

@@ -51,11 +51,10 @@ static const char *const optimizers[] = {[RNN_OPTIMIZER_SGD] = "sgd",
                                          [RNN_OPTIMIZER_ADAMAX] = "adamax",
                                          [RNN_OPTIMIZER_NADAM] = "nadam",
                                          NULL};
-static const char *const schedules[] = {[RNN_SCHEDULE_CONSTANT] = "constant",
-                                        [RNN_SCHEDULE_STEP] = "step",
-                                        [RNN_SCHEDULE_COSINE] = "cosine",
-                                        [RNN_SCHEDULE_ONE_CYCLE] = "one_cycle",
-                                        NULL};
+static const char *const schedules[] = {
+    [RNN_SCHEDULE_CONSTANT] = "constant", [RNN_SCHEDULE_STEP] = "step",
+    [RNN_SCHEDULE_COSINE] = "cosine",     [RNN_SCHEDULE_ONE_CYCLE] = "one_cycle",
+    [RNN_SCHEDULE_PLATEAU] = "plateau",   NULL};
 static const char *const anneals[] = {
     [RNN_ANNEAL_COS] = "cos", [RNN_ANNEAL_LINEAR] = "linear", NULL};
 static const char *const reductions[] = {
@@ -94,6 +93,9 @@ _Static_assert(sizeof(rnn_layer_type) == sizeof(int), "rnn_layer_type must have 
 #define ANY              .min = -(double)INFINITY, .max = (double)INFINITY
 
 #define ONLY(type)  (1u << (type))
+#define PLATEAU     ONLY(RNN_SCHEDULE_PLATEAU)
+#define WITH_FALLS  (ONLY(RNN_SCHEDULE_STEP) | PLATEAU)
+#define WITH_MIN    (ONLY(RNN_SCHEDULE_COSINE) | PLATEAU)
 #define SGD         ONLY(RNN_OPTIMIZER_SGD)
 #define ADADELTA    ONLY(RNN_OPTIMIZER_ADADELTA)
 #define ADAGRAD     ONLY(RNN_OPTIMIZER_ADAGRAD)
@@ -308,10 +310,14 @@ const rnn_config_key rnn_config_keys[] = {
      .help = "Steps over which it first rises to lr."},
     {KEY(schedule.step_size), INTEGER, FROM(1), .types = ONLY(RNN_SCHEDULE_STEP),
      .help = "Epochs between two falls."},
-    {KEY(schedule.gamma), NUMBER, FROM(0), .fallback = "0.1", .types = ONLY(RNN_SCHEDULE_STEP),
+    {KEY(schedule.gamma), NUMBER, FROM(0), .fallback = "0.1", .types = WITH_FALLS,
      .help = "Factor of a fall."},
-    {KEY(schedule.min_lr), NUMBER, FROM(0), .fallback = "0.0", .types = ONLY(RNN_SCHEDULE_COSINE),
-     .help = "Learning rate at the end."},
+    {KEY(schedule.min_lr), NUMBER, FROM(0), .fallback = "0.0", .types = WITH_MIN,
+     .help = "Learning rate at the end, or after all falls."},
+    {KEY(schedule.patience), INTEGER, FROM(0), .fallback = "10", .types = PLATEAU,
+     .help = "Epochs in a row in which checkpoint.best's metric may be no better before a fall."},
+    {KEY(schedule.threshold), NUMBER, FROM(0), .fallback = "0.0001", .types = PLATEAU,
+     .help = "Better is better by this share."},
     {KEY(schedule.pct_start), NUMBER, RANGE(0, 1), .fallback = "0.3", .types = ONE_CYCLE,
      .help = "Part of the run's steps in which the learning rate rises, to lr; then it falls."},
     {KEY(schedule.div_factor), NUMBER, FROM(0), .fallback = "25.0", .types = ONE_CYCLE,
@@ -326,6 +332,9 @@ const rnn_config_key rnn_config_keys[] = {
     {KEY(train.accumulate), INTEGER, RANGE(1, MAX_SIZE), .fallback = "1",
      .help = "Batches of an optimizer step: as one of so many times batch_size, in less memory."},
 
+    {KEY(train.patience), INTEGER, FROM(0), .fallback = "0", .may_change = true,
+     .help = "End after so many epochs in a row in which checkpoint.best's metric was no better; 0 "
+             "= off."},
     {KEY(train.carry_state), BOOLEAN, .fallback = "false",
      .help = "Of a text: batches go on where the one before ended, states included."},
 

@@ -152,6 +152,7 @@ static rnn_status create_optimizer(rnn_run *run)
         .clip_value = c->optimizer.clip_value,
     };
 
+    run->lr = c->optimizer.lr;
     run->schedule = (rnn_schedule_cfg){.type = (rnn_schedule_type)c->schedule.type,
                                        .warmup_steps = (uint64_t)c->schedule.warmup_steps,
                                        .step_size = (uint64_t)c->schedule.step_size,

@@ -40,6 +40,7 @@ typedef struct rnn_run {
     float *batch_grads;    /* [model size] of a batch after the first of a step; NULL if none is */
     rnn_optimizer *optimizer;
     rnn_schedule_cfg schedule;
+    double lr; /* what the schedule begins from: optimizer.lr, less after falls on a plateau */
     size_t n_shards, rows;            /* of the global batch; rows of a shard */
     size_t first_shard, n_own_shards; /* this rank's */
     rnn_executor *executor;

@@ -64,9 +64,8 @@ static double one_cycle(const rnn_schedule_cfg *cfg, double base_lr, moment now)
 }
 
 static double (*const schedules[])(const rnn_schedule_cfg *cfg, double base_lr, moment now) = {
-    [RNN_SCHEDULE_CONSTANT] = constant,
-    [RNN_SCHEDULE_STEP] = stepwise,
-    [RNN_SCHEDULE_COSINE] = cosine,
+    [RNN_SCHEDULE_CONSTANT] = constant,   [RNN_SCHEDULE_STEP] = stepwise,
+    [RNN_SCHEDULE_COSINE] = cosine,       [RNN_SCHEDULE_PLATEAU] = constant,
     [RNN_SCHEDULE_ONE_CYCLE] = one_cycle,
 };
 

@@ -13,7 +13,8 @@ typedef enum rnn_schedule_type {
     RNN_SCHEDULE_CONSTANT,
     RNN_SCHEDULE_STEP,   /* torch StepLR: lr * gamma^(epoch / step_size) */
     RNN_SCHEDULE_COSINE, /* torch CosineAnnealingLR over total_steps, per step, from lr to min_lr */
-    RNN_SCHEDULE_ONE_CYCLE /* torch OneCycleLR over total_steps, in two phases; lr is its max_lr */
+    RNN_SCHEDULE_ONE_CYCLE, /* torch OneCycleLR over total_steps, in two phases; lr is its max_lr */
+    RNN_SCHEDULE_PLATEAU    /* constant, but for the factor of framework/plateau.h */
 } rnn_schedule_type;
 
 /* How one_cycle goes from one rate to another. */

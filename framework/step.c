@@ -172,8 +172,7 @@ static rnn_status update(rnn_run *run, uint64_t epoch, uint64_t step, uint64_t n
 {
     float scale = rnn_objective_gradient_scale(&run->objective, (double)n_targets);
     double norm; /* asked for so that a gradient that is not finite changes nothing */
-    double lr =
-        rnn_schedule_lr(&run->schedule, run->config->optimizer.lr, epoch, step, run->total_steps);
+    double lr = rnn_schedule_lr(&run->schedule, run->lr, epoch, step, run->total_steps);
 
     RNN_TRY(rnn_optimizer_step(run->optimizer, run->params, run->grads, scale, lr, &norm));
     rnn_executor_load(run->executor, run->params);

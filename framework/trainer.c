@@ -10,6 +10,7 @@
 #include "framework/checkpoint.h"
 #include "framework/file_io.h"
 #include "framework/fit_file.h"
+#include "framework/plateau.h"
 #include "framework/predictions.h"
 #include "framework/report.h"
 #include "framework/signals.h"
@@ -380,6 +381,7 @@ static rnn_status share_state(trainer *t)
     rnn_optimizer_set_step(t->run->optimizer, step);
     rnn_optimizer_set_scalar(t->run->optimizer, scalar);
     rnn_executor_load(t->run->executor, t->run->params);
+    t->run->lr = t->run->config->optimizer.lr * t->progress.plateau_scale;
     return share_carried(t);
 }
 
@@ -508,15 +510,86 @@ static double best_metric(const trainer *t, const rnn_scores *s, bool *more_is_b
     }
 }
 
-static bool is_improvement(const trainer *t, const rnn_epoch_summary *s, double *metric)
+static bool is_improvement(const trainer *t, double metric, bool more_is_better)
 {
-    bool more_is_better;
     double before = t->progress.best_metric;
 
-    *metric = best_metric(t, &s->scores, &more_is_better);
-    if (isnan(*metric))
+    if (isnan(metric))
         return false;
-    return isnan(before) || (more_is_better ? *metric > before : *metric < before);
+    return isnan(before) || (more_is_better ? metric > before : metric < before);
+}
+
+/* Whether the learning rate falls after a finished epoch with this metric. */
+static void watch_plateau(trainer *t, double metric, bool more_is_better)
+{
+    const rnn_config *c = t->run->config;
+    const rnn_plateau_cfg cfg = {.factor = c->schedule.gamma,
+                                 .threshold = c->schedule.threshold,
+                                 .patience = (uint64_t)c->schedule.patience,
+                                 .lr = c->optimizer.lr,
+                                 .min_lr = c->schedule.min_lr,
+                                 .more_is_better = more_is_better};
+    rnn_progress *p = &t->progress;
+    rnn_plateau plateau = {p->plateau_scale, p->plateau_best, p->plateau_bad_epochs};
+
+    if (c->schedule.type != RNN_SCHEDULE_PLATEAU || c->optimizer.lr <= 0.0)
+        return;
+    if (rnn_plateau_watch(&plateau, &cfg, metric))
+        rnn_report_line(t->report, "plateau", "learning rate %g from epoch %" PRIu64 " on",
+                        c->optimizer.lr * plateau.scale, p->epoch + 2);
+    p->plateau_scale = plateau.scale;
+    p->plateau_best = plateau.best;
+    p->plateau_bad_epochs = plateau.bad_epochs;
+    t->run->lr = c->optimizer.lr * plateau.scale;
+}
+
+/* What the metric of an epoch, or of a part of one at the run's end, leads to; true if it is the
+ * best so far. */
+static bool judge(trainer *t, const rnn_epoch_summary *s)
+{
+    rnn_progress *p = &t->progress;
+    bool more_is_better;
+    double metric = best_metric(t, &s->scores, &more_is_better);
+    bool is_best = is_improvement(t, metric, more_is_better);
+
+    if (is_best) {
+        p->best_metric = metric;
+        p->best_step = p->step;
+    }
+    if (epoch_is_complete(t)) {
+        p->stale_epochs = is_best ? 0 : p->stale_epochs + 1;
+        watch_plateau(t, metric, more_is_better);
+    }
+    return is_best;
+}
+
+/* Early stopping. */
+static bool has_lost_patience(const trainer *t)
+{
+    uint64_t patience = (uint64_t)t->run->config->train.patience;
+
+    return patience > 0 && t->progress.stale_epochs >= patience;
+}
+
+/* Both need a metric of every epoch. */
+static rnn_status check_metric(const trainer *t)
+{
+    const rnn_run *run = t->run;
+    bool more_is_better;
+    rnn_scores all = {1, 1, 1, 1, 1, 1, 1, 1, 1};
+    const char *key = run->config->train.patience > 0 ? "train.patience" : "schedule.type";
+
+    if (run->config->train.patience == 0 && run->config->schedule.type != RNN_SCHEDULE_PLATEAU)
+        return RNN_OK;
+    if (run->loader[run->monitor] == NULL)
+        return RNN_FAIL(RNN_ERR_DATA,
+                        "%s watches a metric of every epoch: expected validation or "
+                        "test samples, found none",
+                        key);
+    if (isnan(best_metric(t, &all, &more_is_better)))
+        return RNN_FAIL(RNN_ERR_DATA, "%s watches the metric of checkpoint.best, which is \"none\"",
+                        key);
+    return RNN_OK;
 }
 
 /* Collective. The epoch so far in numbers. */
@@ -531,8 +604,7 @@ static rnn_status summarize_epoch(trainer *t, rnn_epoch_summary *s)
         .step = p->step,
         .train_loss = epoch_loss(t),
         .train_accuracy = epoch_accuracy(t),
-        .lr = rnn_schedule_lr(&run->schedule, run->config->optimizer.lr, p->epoch, p->step - 1,
-                              run->total_steps),
+        .lr = rnn_schedule_lr(&run->schedule, run->lr, p->epoch, p->step - 1, run->total_steps),
         .samples_per_second = (double)p->epoch_samples / p->epoch_seconds,
         .data_wait = rnn_loader_wait_seconds(run->loader[RNN_SPLIT_TRAIN]) - t->waited,
         .digest = rnn_digest(run->params, rnn_model_size(run->model) * sizeof(float))};
@@ -557,13 +629,19 @@ static rnn_status close_epoch(trainer *t, const rnn_epoch_summary *s)
     return append_history(t, s);
 }
 
+/* Steps to do, or an epoch that was interrupted between its last step and its evaluation. */
+static bool has_work(const trainer *t)
+{
+    return (t->progress.step < t->run->total_steps && !has_lost_patience(t)) ||
+           epoch_is_complete(t);
+}
+
 /* Collective. The rest of the running epoch, or what of it comes before the run's last step. */
 static rnn_status train_epoch(trainer *t)
 {
     const rnn_config *c = t->run->config;
     rnn_epoch_summary summary;
     bool is_best, is_final, is_periodic;
-    double metric;
 
     t->clock = rnn_clock_seconds();
     t->waited = rnn_loader_wait_seconds(t->run->loader[RNN_SPLIT_TRAIN]);
@@ -571,25 +649,15 @@ static rnn_status train_epoch(trainer *t)
     RNN_TRY(summarize_epoch(t, &summary));
     rnn_report_epoch(t->report, &summary);
     rnn_free(summary.predicted);
-    is_best = is_improvement(t, &summary, &metric);
-    if (is_best) {
-        t->progress.best_metric = metric;
-        t->progress.best_step = t->progress.step;
-    }
+    is_best = judge(t, &summary);
     if (epoch_is_complete(t))
         RNN_TRY(rnn_comm_agree(t->run->comm, close_epoch(t, &summary)));
-    is_final = t->progress.step >= t->run->total_steps;
+    is_final = !has_work(t);
     is_periodic = c->checkpoint.every_epochs > 0 &&
                   t->progress.epoch % (uint64_t)c->checkpoint.every_epochs == 0;
     if (is_final || is_best || is_periodic)
         return save(t, is_best, is_final, NULL);
     return RNN_OK;
-}
-
-/* Steps to do, or an epoch that was interrupted between its last step and its evaluation. */
-static bool has_work(const trainer *t)
-{
-    return t->progress.step < t->run->total_steps || epoch_is_complete(t);
 }
 
 /* Collective. Where validation has watched the epochs, the test samples are for the end. */
@@ -613,6 +681,7 @@ static rnn_status train_all(trainer *t)
     RNN_TRY(rnn_comm_agree(t->run->comm, st));
     RNN_TRY(rnn_comm_agree(t->run->comm, rnn_report_create(&t->report, t->run)));
     rnn_report_banner(t->report);
+    RNN_TRY(check_metric(t));
     RNN_TRY(resume(t));
     RNN_TRY(rnn_comm_agree(t->run->comm, rnn_report_open_metrics(t->report)));
     if (t->progress.step > 0)
@@ -625,6 +694,10 @@ static rnn_status train_all(trainer *t)
     t->last_checkpoint = rnn_clock_seconds();
     while (has_work(t))
         RNN_TRY(train_epoch(t));
+    if (has_lost_patience(t))
+        rnn_report_line(t->report, "patience",
+                        "no better for %" PRIu64 " epochs; the best is that of step %" PRIu64,
+                        t->progress.stale_epochs, t->progress.best_step);
     RNN_TRY(test_at_end(t));
     if (t->run->predicted != NULL) /* its epochs have no column for it */
         rnn_report_line(
@@ -637,7 +710,9 @@ static rnn_status train_all(trainer *t)
 static trainer begin(rnn_run *run)
 {
     trainer t = {
-        .run = run, .progress = {.best_metric = (double)NAN}, .history = {.n_metrics = N_HISTORY}};
+        .run = run,
+        .progress = {.best_metric = (double)NAN, .plateau_scale = 1.0, .plateau_best = (double)NAN},
+        .history = {.n_metrics = N_HISTORY}};
 
     for (size_t i = 0; i < N_HISTORY; i++)
         t.history.names[i] = history_columns(run)[i].name[run->monitor];

@@ -75,7 +75,7 @@ static void start(fixture *f, settings with)
         n++;
     OK(rnn_config_parse(&f->config, base, strlen(base), "t.toml", with.overrides, n));
     OK(rnn_comm_create(&f->comm));
-    OK(rnn_run_create(&f->run, &f->config, f->comm));
+    OK(rnn_run_create(&f->run, &f->config, NULL, f->comm));
     f->size = rnn_model_size(f->run->model);
 }
 

@@ -200,7 +200,7 @@ static void wrong_types_are_refused(void **state)
                              "\"bce_with_logits\", found 1"},
         {"[schedule]\ntype = \"cos\"",
          "t.toml:11:1: schedule.type: expected one of \"constant\", \"step\", \"cosine\", "
-         "\"one_cycle\", found a string \"cos\""},
+         "\"one_cycle\", \"plateau\", found a string \"cos\""},
     };
 
     (void)state;
@@ -294,7 +294,7 @@ static void keys_of_other_types_are_refused(void **state)
                    "t.toml:12:1: loss.label_smoothing: label_smoothing is for type cross_entropy, "
                    "not for mse");
     assert_refused(MINIMAL "[schedule]\ngamma = 0.5\n", NULL,
-                   "t.toml:11:1: schedule.gamma: gamma is for type step, not for constant");
+                   "t.toml:11:1: schedule.gamma: gamma is for type step, plateau, not for constant");
     assert_refused(MINIMAL "[schedule]\ntype = \"one_cycle\"\nwarmup_steps = 5\n", NULL,
                    "t.toml:12:1: schedule.warmup_steps: warmup_steps is for type constant, step, "
                    "cosine, not for one_cycle");
@@ -910,6 +910,7 @@ static void the_canonical_text_has_every_key_that_applies(void **state)
                                     "[train]\n"
                                     "batch_size = 64\n"
                                     "accumulate = 1\n"
+                                    "patience = 0\n"
                                     "carry_state = false\n"
                                     "\n"
                                     "[parallel]\n";
