@@ -2,13 +2,15 @@
 
 #include <search.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "datasets/excerpt.h"
 #include "datasets/utf8.h"
 #include "kernels/memory.h"
 
-enum { N_ASCII = 128, MAX_NAMES = 1 << 24 };
+enum { N_ASCII = 128, MAX_NAMES = 1 << 24, MAX_WORD = RNN_VOCABULARY_MAX_WORD };
 
 /* A token of the text that is being read: not ended by a zero. */
 typedef struct piece {
@@ -38,10 +40,11 @@ static const piece UNKNOWN = {"<unk>", 5}, END_OF_LINE = {"<eos>", 5};
 
 /* -- Cutting a text ---------------------------------------------------------------------------- */
 
-/* Where in a text one is. */
+/* Where in a text one is, and where the token begins that was taken last. */
 typedef struct cursor {
     const rnn_text *text;
     size_t at, line;
+    size_t token_at, token_line;
 } cursor;
 
 static cursor begin(const rnn_text *text)
@@ -81,23 +84,28 @@ static rnn_status take_word(cursor *c, piece *out)
     const char *bytes = c->text->bytes;
     piece character;
 
-    while (c->at < c->text->n_bytes && is_blank(bytes[c->at]))
-        if (bytes[c->at++] == '\n') {
-            c->line++;
-            *out = END_OF_LINE;
-            return RNN_OK;
-        }
+    while (c->at < c->text->n_bytes && is_blank(bytes[c->at]) && bytes[c->at] != '\n')
+        c->at++;
+    c->token_at = c->at;
+    if (c->at < c->text->n_bytes && bytes[c->at] == '\n') {
+        *out = END_OF_LINE;
+        return take_character(c, &character);
+    }
     *out = (piece){bytes + c->at, 0};
     while (c->at < c->text->n_bytes && !is_blank(bytes[c->at])) {
         RNN_TRY(take_character(c, &character));
         out->n_bytes += character.n_bytes;
     }
+    if (out->n_bytes > MAX_WORD)
+        *out = UNKNOWN;
     return RNN_OK;
 }
 
 /* The next token; *out is empty at the end of the text. */
 static rnn_status take(const rnn_vocabulary *v, cursor *c, piece *out)
 {
+    c->token_at = c->at;
+    c->token_line = c->line;
     if (v->unit == RNN_UNIT_WORDS)
         return take_word(c, out);
     *out = (piece){c->text->bytes, 0};
@@ -133,10 +141,10 @@ static rnn_status make_room(rnn_vocabulary *v)
     size_t larger = 2 * v->room + 256;
     entry **moved;
 
-    if (v->n_entries < v->room)
-        return RNN_OK;
     if (v->n_entries == MAX_NAMES)
         return RNN_FAIL(RNN_ERR_DATA, "expected at most %d different words, found more", MAX_NAMES);
+    if (v->n_entries < v->room)
+        return RNN_OK;
     RNN_TRY(RNN_ALLOC(&moved, larger, "the vocabulary"));
     if (v->n_entries > 0)
         memcpy(moved, v->entries, v->n_entries * sizeof *moved);
@@ -303,16 +311,21 @@ rnn_status rnn_vocabulary_settle(rnn_vocabulary *vocabulary, const size_t *count
     return RNN_OK;
 }
 
-/* Whether a name is one token and nothing else. */
+static const char *unit_name(const rnn_vocabulary *v)
+{
+    return v->unit == RNN_UNIT_WORDS ? "word" : "character";
+}
+
+/* Whether a name is one token and nothing else; it is no text, so U+FEFF at its start is itself. */
 static rnn_status check_name(const rnn_vocabulary *v, const rnn_text *name)
 {
-    cursor c = begin(name);
+    cursor c = {.text = name, .line = 1};
     piece one;
 
     RNN_TRY(take(v, &c, &one));
-    if (one.n_bytes == 0 || c.at != name->n_bytes)
-        return RNN_FAIL(RNN_ERR_DATA, "%s: expected one %s, found '%.40s'", name->name,
-                        v->unit == RNN_UNIT_WORDS ? "word" : "character", name->bytes);
+    if (one.n_bytes == 0 || one.bytes != name->bytes || c.at != name->n_bytes)
+        return RNN_FAIL(RNN_ERR_DATA, "%s: expected one %s, found %s", name->name, unit_name(v),
+                        rnn_excerpt_of(name->bytes).text);
     return RNN_OK;
 }
 
@@ -324,7 +337,7 @@ static rnn_status take_name(rnn_vocabulary *v, const char *name, size_t number)
 
     RNN_TRY(check_name(v, &text));
     if (find(v, whole) != NULL)
-        return RNN_FAIL(RNN_ERR_DATA, "%s has '%.40s' twice", text.name, name);
+        return RNN_FAIL(RNN_ERR_DATA, "%s has %s twice", text.name, rnn_excerpt_of(name).text);
     RNN_TRY(insert(v, whole, &e));
     v->entries[number]->number = (int32_t)number;
     v->size++;
@@ -362,6 +375,21 @@ const char *rnn_vocabulary_name(const rnn_vocabulary *vocabulary, size_t number)
     return vocabulary->entries[number]->name.bytes;
 }
 
+/* A token without a number, with its place in the text. */
+static rnn_status fail_unknown(const rnn_vocabulary *v, const cursor *c, piece name)
+{
+    char text[64] = "", code_text[16] = ""; /* more of a long word than an excerpt shows */
+    uint32_t code;
+
+    memcpy(text, name.bytes, name.n_bytes < sizeof text ? name.n_bytes : sizeof text - 1);
+    if (v->unit == RNN_UNIT_CHARACTERS && rnn_utf8_decode(text, &code) > 0)
+        snprintf(code_text, sizeof code_text, " (U+%04X)", (unsigned)code);
+    return RNN_FAIL(RNN_ERR_DATA,
+                    "%s:%zu: the %s %s%s at byte %zu is not in the model's vocabulary of %zu",
+                    c->text->name, c->token_line, unit_name(v), rnn_excerpt_of(text).text,
+                    code_text, c->token_at, v->size);
+}
+
 static rnn_status number_of(const rnn_vocabulary *v, const cursor *c, piece name, uint32_t *number)
 {
     const entry *e = find(v, name);
@@ -369,11 +397,7 @@ static rnn_status number_of(const rnn_vocabulary *v, const cursor *c, piece name
     if (e == NULL || e->number < 0)
         e = v->unknown;
     if (e == NULL)
-        return RNN_FAIL(RNN_ERR_DATA,
-                        "%s:%zu: the %s '%.*s' at byte %zu is not in the model's vocabulary of %zu",
-                        c->text->name, c->line, v->unit == RNN_UNIT_WORDS ? "word" : "character",
-                        (int)(name.n_bytes < 40 ? name.n_bytes : 40), name.bytes,
-                        c->at - name.n_bytes, v->size);
+        return fail_unknown(v, c, name);
     *number = (uint32_t)e->number;
     return RNN_OK;
 }

@@ -11,10 +11,14 @@
 #include "datasets/dataset.h"
 #include "kernels/status.h"
 
+enum { RNN_VOCABULARY_MAX_WORD = 255 }; /* bytes */
+
 /*
  * Characters are code points, in the order of their codes. Words are what white space separates,
  * the frequent ones first, equally frequent ones in the order of their bytes; the end of a line is
- * the word "<eos>", and "<unk>" stands for words that are not in the vocabulary.
+ * the word "<eos>", and "<unk>" stands for words that are not in the vocabulary. A word of more
+ * than RNN_VOCABULARY_MAX_WORD bytes is never in it: names go into checkpoints at a fixed width.
+ * U+FEFF at the start of a text is a byte order mark and no token.
  */
 typedef struct rnn_vocabulary rnn_vocabulary;
 
@@ -61,7 +65,8 @@ const char *rnn_vocabulary_name(const rnn_vocabulary *vocabulary, size_t number)
 
 /*
  * The numbers of a text's tokens: up to `room` of them into `numbers`; *n_tokens is how many there
- * are, whatever the room. RNN_ERR_DATA, with file:line, for a character without a number.
+ * are, whatever the room. RNN_ERR_DATA, with file:line, for a character without a number, or a word
+ * in a vocabulary that has no "<unk>".
  */
 rnn_status rnn_vocabulary_encode(const rnn_vocabulary *vocabulary, const rnn_text *text,
                                  uint32_t *numbers, size_t room, size_t *n_tokens);
