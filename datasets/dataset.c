@@ -188,6 +188,8 @@ static rnn_status open_content(rnn_dataset *dataset, const rnn_dataset_cfg *cfg)
     info->has_targets = true;
     RNN_TRY(reader->open(&dataset->content, info, cfg));
     info->is_expected = cfg->name[0] == '\0' || strcmp(cfg->name, info->name) == 0;
+    if (info->n_samples[RNN_SPLIT_TRAIN] == 0 && cfg->fit == NULL)
+        return RNN_FAIL(RNN_ERR_DATA, "expected samples for training, found none");
     samples.content = dataset->content;
     RNN_TRY(rnn_dataset_divide(&dataset->parts, &samples, cfg));
     measure(dataset);

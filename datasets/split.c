@@ -95,7 +95,7 @@ rnn_status rnn_reader_divide(const rnn_dataset_cfg *cfg, const char *path, size_
 {
     RNN_TRY(check_fractions(cfg));
     divide(cfg, count, part);
-    return check_part(cfg, part, "rows", path);
+    return check_part(cfg, part, "steps", path);
 }
 
 /* -- Which ones -------------------------------------------------------------------------------- */

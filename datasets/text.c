@@ -112,7 +112,7 @@ static rnn_status read_files(text *content, const rnn_dataset_cfg *cfg)
 {
     for (int split = 0; split < RNN_N_SPLITS; split++) {
         source s = {.bytes = NULL};
-        uint64_t digests[2] = {content->digest, 0};
+        uint64_t digests[3] = {content->digest, (uint64_t)split, 0};
         rnn_status st;
 
         if (content->paths[split] == NULL)
@@ -120,7 +120,7 @@ static rnn_status read_files(text *content, const rnn_dataset_cfg *cfg)
         st = read_file(content->paths[split], &s);
         if (st == RNN_OK)
             st = take_file(content, cfg->fit != NULL, (rnn_split)split, &s);
-        digests[1] = st == RNN_OK ? rnn_digest(s.bytes, s.n_bytes) : 0;
+        digests[2] = st == RNN_OK ? rnn_digest(s.bytes, s.n_bytes) : 0;
         content->digest = rnn_digest(digests, sizeof digests);
         rnn_free(s.bytes);
         RNN_TRY(st);
@@ -176,6 +176,22 @@ done:
     return st;
 }
 
+static rnn_status fail_short(const text *content, rnn_split split, size_t readers)
+{
+    const char *path = content->paths[content->tokens[split] != NULL ? split : RNN_SPLIT_TRAIN];
+    size_t n = content->parts[split].n_tokens;
+
+    if (content->n_streams == 0)
+        return RNN_FAIL(RNN_ERR_DATA,
+                        "%s: the %s part has %zu tokens: expected at least 2, for a step and what "
+                        "follows it",
+                        path, rnn_split_name(split), n);
+    return RNN_FAIL(RNN_ERR_DATA,
+                    "%s: the %s part has %zu tokens: expected at least %zu, for a step of each of "
+                    "%zu sequences read side by side (train.batch_size)",
+                    path, rnn_split_name(split), n, readers + 1, readers);
+}
+
 /* Cuts a part into samples. */
 static rnn_status cut(text *content, rnn_split split)
 {
@@ -186,11 +202,7 @@ static rnn_status cut(text *content, rnn_split split)
     if (p->tokens == NULL)
         return RNN_OK;
     if (p->n_tokens <= readers)
-        return RNN_FAIL(RNN_ERR_DATA,
-                        "%s: the %s part has %zu tokens: expected at least %zu, for a step of each "
-                        "of %zu sequences read side by side (train.batch_size)",
-                        content->paths[content->tokens[split] != NULL ? split : RNN_SPLIT_TRAIN],
-                        rnn_split_name(split), p->n_tokens, readers + 1, readers);
+        return fail_short(content, split, readers);
     steps = (p->n_tokens - 1) / readers;
     per_reader = (steps - 1) / seq_len + 1;
     p->run = steps;
@@ -222,7 +234,7 @@ static void destroy(void *handle)
     rnn_free(content);
 }
 
-/* The name of a file without folder and ending, for a dataset that has no name of its own. */
+/* The name of the file, for a dataset that has no name of its own. */
 static const char *name_of(const text *content)
 {
     const char *path = content->paths[RNN_SPLIT_TRAIN];
