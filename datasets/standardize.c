@@ -146,6 +146,9 @@ static rnn_status take_fit(rnn_dataset_fit *fit, const rnn_dataset_fit *given,
                            const rnn_dataset_info *info)
 {
     if (given->mean != NULL) {
+        if (info->n_tokens > 0)
+            return RNN_FAIL(RNN_ERR_DATA,
+                            "the model was trained on standardised features, this data has tokens");
         if (given->n_features != info->n_features)
             return RNN_FAIL(RNN_ERR_DATA,
                             "the model was trained on %zu features a step, this data has %zu",
@@ -173,6 +176,8 @@ rnn_status rnn_dataset_standardize(rnn_dataset_fit *fit, const rnn_dataset *data
 
     if (cfg->fit != NULL)
         return take_fit(fit, cfg->fit, info);
+    if (cfg->standardize && info->n_tokens > 0)
+        return RNN_FAIL(RNN_ERR_DATA, "dataset.standardize: the inputs of this data are tokens");
     if (cfg->standardize_targets && info->n_target_values == 0)
         return RNN_FAIL(RNN_ERR_DATA,
                         "dataset.standardize_targets: the targets of this data are classes");
@@ -199,7 +204,7 @@ void rnn_dataset_scale_row(const rnn_dataset_fit *fit, const rnn_dataset_info *i
 
     if (fit->mean != NULL)
         scale(into->x + row * n_x, length, rows * n_x, n_x, fit->mean, fit->std);
-    if (fit->target_mean != NULL)
+    if (fit->target_mean != NULL && info->has_targets) /* else they are and stay 0 */
         scale(into->target + row * n_target, info->target == RNN_TARGET_STEP_VALUES ? length : 1,
               rows * n_target, n_target, fit->target_mean, fit->target_std);
 }
