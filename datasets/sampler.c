@@ -146,6 +146,8 @@ rnn_status rnn_sampler_create(rnn_sampler **out, const rnn_sampler_cfg *cfg)
         return RNN_FAIL(RNN_ERR_DATA,
                         "sampler: %zu samples in batches of %zu in %zu shards: expected all > 0",
                         cfg->n_samples, cfg->batch_size, cfg->n_shards);
+    if (cfg->is_stream && cfg->shuffle)
+        return RNN_FAIL(RNN_ERR_INTERNAL, "sampler: streams cannot be shuffled");
     RNN_TRY_GOTO(st, RNN_ALLOC(&sampler, 1, "a sampler"), done);
     RNN_TRY_GOTO(st, RNN_ALLOC(&sampler->order, cfg->n_samples, "the order of samples"), done);
     sampler->cfg = *cfg;

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,6 +36,32 @@ static int close_dataset(void **state)
     (void)state;
     rnn_dataset_destroy(&dataset);
     return 0;
+}
+
+/* -- Samples that cannot be read ---------------------------------------------------------------*/
+
+/*
+ * The linker puts this between loader and dataset, since no format that is read ahead fails later.
+ * Reading fails from this call on, counted down; 0 = never.
+ */
+static atomic_uint fails_after;
+
+rnn_status __real_rnn_dataset_gather(const rnn_dataset *from, rnn_split split,
+                                     const uint64_t *index, size_t n_valid, size_t rows,
+                                     size_t seq_len, const rnn_dataset_slice *into);
+rnn_status __wrap_rnn_dataset_gather(const rnn_dataset *from, rnn_split split,
+                                     const uint64_t *index, size_t n_valid, size_t rows,
+                                     size_t seq_len, const rnn_dataset_slice *into);
+
+rnn_status __wrap_rnn_dataset_gather(const rnn_dataset *from, rnn_split split,
+                                     const uint64_t *index, size_t n_valid, size_t rows,
+                                     size_t seq_len, const rnn_dataset_slice *into)
+{
+    if (fails_after == 1)
+        return RNN_FAIL(RNN_ERR_IO, "data.h5: cannot read %zu samples", n_valid);
+    if (fails_after > 1)
+        fails_after--;
+    return __real_rnn_dataset_gather(from, split, index, n_valid, rows, seq_len, into);
 }
 
 /* -- Helpers ------------------------------------------------------------------------------------*/
@@ -227,12 +254,8 @@ static rnn_dataset *open_series(void)
 {
     char folder[64];
     const char *const search[] = {folder};
-    const rnn_dataset_cfg cfg = {.format = "ts",
-                                 .name = "",
-                                 .search = search,
-                                 .n_search = 1,
-                                 .std = 1,
-                                 .file = {"t.ts"}};
+    const rnn_dataset_cfg cfg = {
+        .format = "ts", .name = "", .search = search, .n_search = 1, .std = 1, .file = {"t.ts"}};
     rnn_dataset *out;
     rnn_status st;
     FILE *file;
@@ -575,6 +598,50 @@ static void assert_refused(const rnn_loader_cfg *cfg, rnn_status code, const cha
         fail_msg("'%s' is not in '%s'", part, rnn_error_message());
 }
 
+/* Every further call gives the error, also after seeking; the batches before it are whole. */
+static void an_error_of_reading_is_given_again_and_again(void **state)
+{
+    (void)state;
+    for (unsigned good = 0; good <= N_BATCHES * N_SHARDS; good++) {
+        rnn_loader_cfg cfg = default_cfg();
+        rnn_loader *loader = create(&cfg);
+        const rnn_batch *batch;
+
+        fails_after = good + 1;
+        seek(loader, 0, 0);
+        for (size_t number = 0; number < good / N_SHARDS; number++) {
+            assert_int_equal(rnn_loader_next(loader, &batch), RNN_OK);
+            assert_int_equal(batch->number, number);
+        }
+        for (int again = 0; good < N_BATCHES * N_SHARDS && again < 4; again++) {
+            batch = (const rnn_batch *)loader;
+            assert_int_equal(rnn_loader_next(loader, &batch), RNN_ERR_IO);
+            assert_null(batch);
+            assert_non_null(strstr(rnn_error_message(), "data.h5: cannot read "));
+            if (again > 0)
+                seek(loader, (uint32_t)again, (size_t)again);
+        }
+        rnn_loader_destroy(&loader);
+        fails_after = 0;
+    }
+}
+
+static void destroying_a_failed_loader_does_not_hang(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 50; i++) {
+        rnn_loader_cfg cfg = default_cfg();
+        rnn_loader *loader = create(&cfg);
+
+        fails_after = 1 + (unsigned)i % 9;
+        seek(loader, 0, 0);
+        if (i % 3 == 0)
+            pause_ms(1);
+        rnn_loader_destroy(&loader);
+        fails_after = 0;
+    }
+}
+
 static void settings_that_do_not_fit_are_refused(void **state)
 {
     rnn_loader_cfg cfg = default_cfg();
@@ -620,6 +687,8 @@ int main(void)
         cmocka_unit_test(signals_are_left_to_the_main_thread),
         cmocka_unit_test(waiting_is_counted_and_never_exceeds_the_time_passed),
         cmocka_unit_test(the_end_of_an_epoch_costs_no_waiting),
+        cmocka_unit_test(an_error_of_reading_is_given_again_and_again),
+        cmocka_unit_test(destroying_a_failed_loader_does_not_hang),
         cmocka_unit_test(settings_that_do_not_fit_are_refused),
         cmocka_unit_test(batches_larger_than_memory_are_refused),
     };

@@ -530,7 +530,72 @@ static void padding_is_the_share_of_steps_of_no_sample(void **state)
     rnn_sampler_destroy(&sampler);
 }
 
+/* -- Streams ------------------------------------------------------------------------------------*/
+
+/* Row r of every batch is stream r, though lengths differ within a batch and between batches. */
+static void streams_stay_in_their_rows(void **state)
+{
+    static const uint32_t length[12] = {3, 9, 1, 7, 9, 3, 2, 8, 1, 1, 4, 6};
+    rnn_sampler_cfg cfg = {.n_samples = 12,
+                           .batch_size = 4,
+                           .is_stream = true,
+                           .length = length,
+                           .seq_len = 9,
+                           .seed = 5};
+
+    (void)state;
+    for (cfg.n_shards = 1; cfg.n_shards <= 4; cfg.n_shards++) {
+        rnn_sampler *sampler = create(&cfg);
+        size_t rows = rnn_sampler_rows(sampler);
+
+        for (uint32_t epoch = 0; epoch < 2; epoch++) {
+            rnn_sampler_set_epoch(sampler, epoch);
+            for (size_t batch = 0; batch < 3; batch++)
+                for (size_t shard = 0; shard < cfg.n_shards; shard++) {
+                    const uint64_t *index;
+                    size_t n = rnn_sampler_shard(sampler, batch, shard, &index), longest = 0;
+
+                    for (size_t i = 0; i < n; i++) {
+                        size_t sample = 4 * batch + rows * shard + i;
+
+                        assert_int_equal(index[i], sample);
+                        longest = length[sample] > longest ? length[sample] : longest;
+                    }
+                    assert_int_equal(rnn_sampler_shard_steps(sampler, batch, shard), longest);
+                }
+        }
+        rnn_sampler_destroy(&sampler);
+    }
+}
+
+static void the_same_samples_without_streams_are_sorted(void **state)
+{
+    static const uint32_t length[4] = {3, 9, 1, 7};
+    const rnn_sampler_cfg cfg = {
+        .n_samples = 4, .batch_size = 4, .n_shards = 1, .length = length, .seq_len = 9};
+    static const uint64_t expected[4] = {1, 3, 0, 2};
+    rnn_sampler *sampler = create(&cfg);
+    const uint64_t *index;
+
+    (void)state;
+    assert_int_equal(rnn_sampler_shard(sampler, 0, 0, &index), 4);
+    assert_memory_equal(index, expected, sizeof expected);
+    rnn_sampler_destroy(&sampler);
+}
+
 /* -- Failures -----------------------------------------------------------------------------------*/
+
+static void streams_are_not_shuffled(void **state)
+{
+    const rnn_sampler_cfg cfg = {
+        .n_samples = 4, .batch_size = 2, .n_shards = 1, .shuffle = true, .is_stream = true};
+    rnn_sampler *sampler;
+
+    (void)state;
+    assert_int_equal(rnn_sampler_create(&sampler, &cfg), RNN_ERR_INTERNAL);
+    assert_null(sampler);
+    assert_non_null(strstr(rnn_error_message(), "streams cannot be shuffled"));
+}
 
 static void sizes_of_zero_are_refused(void **state)
 {
@@ -596,6 +661,9 @@ int main(void)
         cmocka_unit_test(steps_reach_every_sample_of_the_shard),
         cmocka_unit_test(without_lengths_all_shards_have_the_full_steps),
         cmocka_unit_test(padding_is_the_share_of_steps_of_no_sample),
+        cmocka_unit_test(streams_stay_in_their_rows),
+        cmocka_unit_test(the_same_samples_without_streams_are_sorted),
+        cmocka_unit_test(streams_are_not_shuffled),
         cmocka_unit_test(sizes_of_zero_are_refused),
         cmocka_unit_test(more_samples_than_memory_are_refused),
         cmocka_unit_test(lengths_beyond_the_bounds_are_refused),
