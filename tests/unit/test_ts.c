@@ -317,6 +317,8 @@ static void the_form_of_a_file_is_free_where_it_may_be(void **state)
         "@problemName small\n@univariate false\n@missing true\n@equalLength false\n"
         "@targetLabel false\n@timeStamps false\n@seriesLength 3\n@classLabel true a b\n@data\n"
         "1,2,3:4,5,6:a\n7,8:9,10:b\n", /* dimensions by the first sample */
+        "@problemName small\n@author of nothing\n@dimensions 2\n@\n@classLabel true a b\n@data \t\n"
+        "1,2,3\t:\t4,5,6:\ta\t\n\t7,\t8:9,10:b\n", /* other keys, tabs */
     };
 
     (void)state;
@@ -403,6 +405,313 @@ static void the_digest_depends_on_both_files_but_not_on_line_ends(void **state)
     assert_true(digest_of("a.ts", "") != original);
 }
 
+/* -- What is missing ----------------------------------------------------------------------------*/
+
+/* Each dimension of a sample by itself, behind normalisation by mean 1 and deviation 2. */
+static void missing_values_are_filled_in(void **state)
+{
+    static const struct {
+        rnn_missing missing;
+        float expected[6][2];
+    } cases[] = {
+        {RNN_MISSING_ZERO, {{0, -5}, {1, 0}, {0, 0}, {0, 0}, {4, 0}, {0, 0}}},
+        {RNN_MISSING_MEAN, {{2.5f, -5}, {1, -5}, {2.5f, -5}, {2.5f, -5}, {4, -5}, {2.5f, -5}}},
+        {RNN_MISSING_PREVIOUS, {{1, -5}, {1, -5}, {1, -5}, {1, -5}, {4, -5}, {4, -5}}},
+        {RNN_MISSING_LINEAR, {{1, -5}, {1, -5}, {2, -5}, {3, -5}, {4, -5}, {4, -5}}},
+    };
+
+    (void)state;
+    write_text("t.ts", HEADER "@data\n1,2:3,4:a\n?,3,NaN, nan ,9,?:-9,NAN,?,?,?,nan:b\n"
+                              "NaN:?:a\n");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rnn_dataset_cfg cfg = make_cfg("t.ts", "");
+        float x[6][2][2];
+        int32_t label[2], length[2];
+        const rnn_dataset_slice slice = {.x = **x, .length = length, .label = label};
+        rnn_dataset *dataset;
+
+        cfg.mean = 1;
+        cfg.std = 2;
+        cfg.missing = cases[i].missing;
+        dataset = open_cfg(&cfg);
+        rnn_dataset_gather(dataset, RNN_SPLIT_TRAIN, (uint64_t[]){1, 2}, 2, 2, 6, &slice);
+        for (size_t t = 0; t < 6; t++)
+            assert_memory_equal(x[t][0], cases[i].expected[t], sizeof x[t][0]);
+        assert_true(x[0][1][0] == 0 && x[0][1][1] == 0); /* nothing to go by */
+        assert_int_equal(length[1], 1);
+        rnn_dataset_destroy(&dataset);
+    }
+}
+
+/* -- Values as targets --------------------------------------------------------------------------*/
+
+#define VALUES "@problemName floods\n@missing true\n@targetLabel true\n@data\n"
+
+static void assert_targets(const rnn_dataset *dataset, rnn_split split, const float *expected)
+{
+    size_t n = rnn_dataset_get_info(dataset)->n_samples[split];
+
+    for (uint64_t i = 0; i < n; i++) {
+        float x[16], target;
+        int32_t length;
+        const rnn_dataset_slice slice = {.x = x, .length = &length, .target = &target};
+
+        rnn_dataset_gather(dataset, split, &i, 1, 1, 8, &slice);
+        if (!(target == expected[i]))
+            fail_msg("sample %d: expected %g, found %g", (int)i, (double)expected[i],
+                     (double)target);
+    }
+}
+
+static void targets_may_be_values(void **state)
+{
+    static const float train[] = {0.25f, -1e3f, 7}, test[] = {3};
+    const rnn_dataset_info *info;
+    rnn_dataset *dataset;
+
+    (void)state;
+    write_text("a.ts", VALUES "1,2:0.25\n3:-1E3\n4,5: +7. \n");
+    write_text("b.ts", "@classLabel false\n@targetlabel TRUE\n@univariate true\n@data\n9:3\n");
+    dataset = open_files("a.ts", "b.ts");
+    info = rnn_dataset_get_info(dataset);
+    assert_string_equal(info->name, "floods");
+    assert_int_equal(info->target, RNN_TARGET_VALUES);
+    assert_int_equal(info->n_target_values, 1);
+    assert_int_equal(info->n_classes, 0);
+    assert_int_equal(info->n_features, 1);
+    assert_true(info->has_targets);
+    assert_null(rnn_dataset_token_text(dataset, 0));
+    assert_int_equal(rnn_dataset_get_fit(dataset)->n_texts, 0);
+    assert_targets(dataset, RNN_SPLIT_TRAIN, train);
+    assert_targets(dataset, RNN_SPLIT_TEST, test);
+    rnn_dataset_destroy(&dataset);
+}
+
+/* By hand: 1, 3 and 8 have mean 4 and variance (9 + 1 + 16) / 3. */
+static void values_as_targets_are_standardised(void **state)
+{
+    rnn_dataset_cfg cfg = make_cfg("a.ts", "b.ts");
+    const double std = sqrt(26.0 / 3);
+    const float train[] = {(float)(-3 / std), (float)(-1 / std), (float)(4 / std)};
+    const float test[] = {(float)(-14 / std)};
+    const rnn_dataset_fit *fit;
+    rnn_dataset *dataset, *again;
+    float values[] = {0, train[2]};
+
+    (void)state;
+    write_text("a.ts", VALUES "1,2:1\n3:3\n4,5:8\n");
+    write_text("b.ts", VALUES "1:-10\n");
+    cfg.standardize_targets = true;
+    dataset = open_cfg(&cfg);
+    fit = rnn_dataset_get_fit(dataset);
+    assert_null(fit->mean);
+    assert_int_equal(fit->n_target_values, 1);
+    assert_true(fit->target_mean[0] == 4);
+    assert_true(fabs(fit->target_std[0] - std) < 1e-15);
+    assert_targets(dataset, RNN_SPLIT_TRAIN, train);
+    assert_targets(dataset, RNN_SPLIT_TEST, test);
+    rnn_dataset_restore_targets(dataset, 2, values);
+    assert_true(values[0] == 4 && fabsf(values[1] - 8) < 1e-6f);
+    cfg = make_cfg("", "a.ts"); /* a trained model's, on the training file as new data */
+    cfg.fit = fit;
+    again = open_cfg(&cfg);
+    assert_targets(again, RNN_SPLIT_TEST, train);
+    rnn_dataset_destroy(&again);
+    rnn_dataset_destroy(&dataset);
+}
+
+static void values_as_targets_that_are_none_are_refused(void **state)
+{
+    static const char *const wrong[] = {"", "x", "?", "nan", "inf", "1e39", "1 2", "0x1", "1,2"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char text[128];
+
+        snprintf(text, sizeof text, VALUES "1,2:1\n1,2:%s\n", wrong[i]);
+        assert_text_refused(text,
+                            "6: expected a number in the range of a float as target, found '");
+    }
+    assert_text_refused(VALUES "1,2\n", "5: expected values, ':' and a target, found no ':'");
+    assert_text_refused(VALUES "1,2:1\n1:2:1\n", "6: expected 1 dimension, found 2");
+}
+
+static void stratified_parts_need_classes(void **state)
+{
+    rnn_dataset_cfg cfg = make_cfg("t.ts", "");
+    rnn_dataset *dataset;
+
+    (void)state;
+    write_text("t.ts", VALUES "1:1\n2:2\n");
+    cfg.validation = 0.5;
+    cfg.split_by = RNN_SPLIT_BY_STRATIFIED;
+    assert_refused(RNN_ERR_DATA, rnn_dataset_open(&dataset, &cfg),
+                   "dataset.split = \"stratified\" needs one class for every sequence");
+}
+
+/* -- A trained model's data ---------------------------------------------------------------------*/
+
+static void classes_are_found_by_name(void **state)
+{
+    static const int32_t expected[] = {1, 0, 1};
+    rnn_dataset *dataset;
+
+    (void)state;
+    write_text("a.ts", SMALL);
+    write_text("b.ts", "@classLabel true b a\n@data\n1:1:b\n1:1:a\n1:1:b\n");
+    dataset = open_files("a.ts", "b.ts");
+    for (uint64_t i = 0; i < 3; i++) {
+        float x[2];
+        int32_t label, length;
+        const rnn_dataset_slice slice = {.x = x, .length = &length, .label = &label};
+
+        rnn_dataset_gather(dataset, RNN_SPLIT_TEST, &i, 1, 1, 1, &slice);
+        assert_int_equal(label, expected[i]);
+    }
+    assert_string_equal(rnn_dataset_token_text(dataset, 0), "a");
+    rnn_dataset_destroy(&dataset);
+    write_text("b.ts", "@classLabel true b\n@data\n1:1:b\n"); /* not all need occur */
+    dataset = open_files("a.ts", "b.ts");
+    assert_int_equal(rnn_dataset_get_info(dataset)->n_classes, 2);
+    rnn_dataset_destroy(&dataset);
+}
+
+/* Opens a text as new data for a model of these classes; n_names = 0: of values. */
+static rnn_dataset *open_new_data(const char *text, size_t n_names)
+{
+    char *names[] = {"b", "a", "c"};
+    const rnn_dataset_fit fit = {.texts = names, .n_texts = n_names};
+    rnn_dataset_cfg cfg = make_cfg("", "t.ts");
+
+    write_text("t.ts", text);
+    cfg.fit = &fit;
+    cfg.needs_no_targets = true;
+    return open_cfg(&cfg);
+}
+
+static void targets_may_be_missing_where_they_are_not_needed(void **state)
+{
+    static const struct {
+        const char *text;
+        bool has_targets;
+        int32_t label[2];
+    } cases[] = {
+        {HEADER "@data\n1:2:a\n3:4:b\n", true, {1, 0}},
+        {HEADER "@data\n1:2:?\n3:4:b\n", true, {-1, 0}},
+        {HEADER "@data\n1:2:\n3:4: a\n", true, {-1, 1}},
+        {HEADER "@data\n1:2: ? \n3:4:NaN\n", false, {-1, -1}},
+        {HEADER "@data\n1:2\n3:4:a\n", true, {-1, 1}}, /* fields say which is which */
+        {HEADER "@data\n1:2\n3:4\n", false, {-1, -1}},
+        {"@classLabel false\n@data\n1:2\n3:4\n", false, {-1, -1}},
+        {"@data\n1:2\n3:4\n", false, {-1, -1}},
+        {"@dimensions 2\n@targetLabel false\n@data\n1:2\n3:4\n", false, {-1, -1}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rnn_dataset *dataset = open_new_data(cases[i].text, 3);
+        const rnn_dataset_info *info = rnn_dataset_get_info(dataset);
+        float x[1][2][2];
+        int32_t label[2], length[2];
+        const rnn_dataset_slice slice = {.x = **x, .length = length, .label = label};
+
+        assert_int_equal(info->n_samples[RNN_SPLIT_TRAIN], 0);
+        assert_int_equal(info->n_samples[RNN_SPLIT_TEST], 2);
+        assert_int_equal(info->n_features, 2);
+        assert_int_equal(info->target, RNN_TARGET_LABEL);
+        assert_int_equal(info->n_classes, 3);
+        assert_int_equal(info->has_targets, cases[i].has_targets);
+        assert_string_equal(rnn_dataset_token_text(dataset, 2), "c");
+        rnn_dataset_gather(dataset, RNN_SPLIT_TEST, (uint64_t[]){0, 1}, 2, 2, 1, &slice);
+        assert_memory_equal(label, cases[i].label, sizeof label);
+        assert_true(x[0][0][0] == 1 && x[0][0][1] == 2 && x[0][1][0] == 3 && x[0][1][1] == 4);
+        rnn_dataset_destroy(&dataset);
+    }
+}
+
+/* One value that is not there makes none of them usable: nothing could mark it. */
+static void values_that_are_not_needed_may_be_missing(void **state)
+{
+    static const struct {
+        const char *text;
+        bool has_targets;
+        float target[2];
+    } cases[] = {
+        {VALUES "1:5\n3:6\n", true, {5, 6}},
+        {VALUES "1:?\n3:6\n", false, {0, 0}},
+        {VALUES "1:nan\n3:\n", false, {0, 0}},
+        {"@data\n1\n3\n", false, {0, 0}},
+        {"@univariate true\n" VALUES "1\n3\n", false, {0, 0}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rnn_dataset *dataset = open_new_data(cases[i].text, 0);
+
+        assert_int_equal(rnn_dataset_get_info(dataset)->target, RNN_TARGET_VALUES);
+        assert_int_equal(rnn_dataset_get_info(dataset)->n_target_values, 1);
+        assert_int_equal(rnn_dataset_get_info(dataset)->n_features, 1);
+        assert_int_equal(rnn_dataset_get_info(dataset)->has_targets, cases[i].has_targets);
+        assert_targets(dataset, RNN_SPLIT_TEST, cases[i].target);
+        rnn_dataset_destroy(&dataset);
+    }
+}
+
+/* What is not there is not standardised either. */
+static void targets_that_are_not_there_stay_zero(void **state)
+{
+    double mean = 4, std = 2;
+    const rnn_dataset_fit fit = {.target_mean = &mean, .target_std = &std, .n_target_values = 1};
+    static const float zero[] = {0, 0};
+    rnn_dataset_cfg cfg = make_cfg("", "t.ts");
+    float answer = 1.5f;
+    rnn_dataset *dataset;
+
+    (void)state;
+    write_text("t.ts", "@data\n1\n3\n");
+    cfg.fit = &fit;
+    cfg.needs_no_targets = true;
+    dataset = open_cfg(&cfg);
+    assert_targets(dataset, RNN_SPLIT_TEST, zero);
+    rnn_dataset_restore_targets(dataset, 1, &answer);
+    assert_true(answer == 7);
+    rnn_dataset_destroy(&dataset);
+}
+
+static void new_data_must_fit_the_model(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t n_names;
+        const char *part;
+    } cases[] = {
+        {"@classLabel true a d\n@data\n1:a\n", 3,
+         "t.ts:1: class 'd' is none that the model was trained on"},
+        {VALUES "1:2\n", 3, "t.ts:4: expected classes as the model was trained on, found values"},
+        {SMALL, 0, "t.ts:4: expected values as targets as the model was trained on, found classes"},
+        {HEADER "@data\n1:2:d\n", 3, "t.ts:5: expected a class of @classLabel, found 'd'"},
+        {HEADER "@data\n1:2:a:b\n", 3, "t.ts:5: dimension 3, value 1: expected a number"},
+        {HEADER "@data\n1\n", 3, "t.ts:5: expected values, ':' and a class, found no ':'"},
+        {HEADER "@data\n1:a\n", 3, "t.ts:5: dimension 2, value 1: expected a number, found 'a'"},
+        {VALUES "1:2\n1:x\n", 0, "t.ts:6: expected a number in the range of a float as target"},
+        {"@data\n1:2\n1:2:a\n", 3, "t.ts:3: dimension 3, value 1: expected a number"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *names[] = {"b", "a", "c"};
+        const rnn_dataset_fit fit = {.texts = names, .n_texts = cases[i].n_names};
+        rnn_dataset_cfg cfg = make_cfg("", "t.ts");
+        rnn_dataset *dataset;
+
+        write_text("t.ts", cases[i].text);
+        cfg.fit = &fit;
+        cfg.needs_no_targets = true;
+        assert_refused(RNN_ERR_DATA, rnn_dataset_open(&dataset, &cfg), cases[i].part);
+        assert_null(dataset);
+    }
+}
+
 /* -- Files --------------------------------------------------------------------------------------*/
 
 static void files_that_are_not_there_are_named(void **state)
@@ -439,14 +748,17 @@ static void what_is_not_supported_is_refused(void **state)
 {
     (void)state;
     assert_text_refused("@timeStamps true\n", "1: series with time stamps are not supported");
-    assert_text_refused("@classLabel false\n", "1: series without classes are not supported");
-    assert_text_refused("@targetLabel true\n", "1: series with values as targets");
+    assert_text_refused("@TimeStamps\tTRUE\n", "1: series with time stamps are not supported");
 }
 
 static void headers_with_mistakes_are_refused(void **state)
 {
     (void)state;
-    assert_text_refused("\n@shape 3\n", "2: unknown header line '@shape'");
+    assert_text_refused("@timeStamps\n", "1: expected true or false, found ''");
+    assert_text_refused("@missing yes\n", "1: expected true or false, found 'yes'");
+    assert_text_refused("@equalLength true 3\n", "1: expected true or false, found 'true 3'");
+    assert_text_refused("@targetLabel 1\n", "1: expected true or false, found '1'");
+    assert_text_refused("problemName small\n", "1: expected a header line, as @classLabel, or");
     assert_text_refused("1,2:a\n", "1: expected a header line, as @classLabel, or @data, found");
     assert_text_refused("@univariate maybe\n", "1: expected true or false, found 'maybe'");
     assert_text_refused("@classLabel a b\n", "1: expected true or false, found 'a'");
@@ -461,7 +773,17 @@ static void headers_with_mistakes_are_refused(void **state)
     assert_text_refused("@dimensions 12345678901234567890\n", "1: expected a number from 1");
     assert_text_refused("@seriesLength 1 2\n", "1: expected a number from 1");
     assert_text_refused("@missing false\n@missing false\n", "2: @missing for the second time");
-    assert_text_refused("@dimensions 2\n@data\n", "2: expected @classLabel before @data");
+    assert_text_refused("@dimensions 2\n@data\n",
+                        "2: expected @classLabel or @targetLabel to be true before @data");
+    assert_text_refused("@classLabel false\n@targetLabel false\n@data\n1:1\n",
+                        "3: expected @classLabel or @targetLabel to be true before @data");
+    assert_text_refused("@targetLabel true\n@classLabel true a\n@data\n",
+                        "2: expected classes or values as targets, found @classLabel and");
+    assert_text_refused("@classLabel true a\n@targetLabel true\n", "2: expected classes or values");
+    assert_text_refused("@classLabel true a\n@data 1\n",
+                        "2: expected nothing behind @data, found '1'");
+    assert_text_refused("@classLable true a\n@data\n1:a\n", /* read over, and then missed */
+                        "2: expected @classLabel or @targetLabel");
     assert_text_refused("@univariate true\n" HEADER "@data\n",
                         "5: @univariate is true, but @dimensions is 2");
     assert_text_refused(HEADER, "4: expected @data, found the end of the file");
@@ -487,12 +809,19 @@ static void the_test_file_must_fit_the_training_file(void **state)
 {
     (void)state;
     write_text("a.ts", SMALL);
-    write_text("b.ts", "@classLabel true b a\n@data\n1:1:a\n");
-    assert_files_refused("a.ts", "b.ts", "b.ts:1: class 1 is 'b', but in the training file 'a'");
-    write_text("b.ts", "@classLabel true a\n@data\n1:1:a\n");
-    assert_files_refused("a.ts", "b.ts", "b.ts:1: class 2 is '', but in the training file 'b'");
-    write_text("b.ts", "@classLabel true a b c\n@data\n1:1:a\n");
-    assert_files_refused("a.ts", "b.ts", "b.ts:1: class 3 is 'c', but in the training file ''");
+    write_text("b.ts", "\n@classLabel true a b c\n@data\n1:1:a\n");
+    assert_files_refused("a.ts", "b.ts", "b.ts:2: class 'c' is none of the training file");
+    write_text("b.ts", "@classLabel true A b\n@data\n1:1:b\n");
+    assert_files_refused("a.ts", "b.ts", "b.ts:1: class 'A' is none of the training file");
+    write_text("b.ts", "@classLabel true b\n@data\n1:1:b\n1:1:a\n"); /* not in its own list */
+    assert_files_refused("a.ts", "b.ts", "b.ts:4: expected a class of @classLabel, found 'a'");
+    write_text("b.ts", "@targetLabel true\n@data\n1:1:2\n");
+    assert_files_refused("a.ts", "b.ts",
+                         "b.ts:2: expected classes as in the training file, found "
+                         "values as targets");
+    assert_files_refused("b.ts", "a.ts",
+                         "a.ts:4: expected values as targets as in the training "
+                         "file, found classes");
     write_text("b.ts", "@dimensions 3\n@classLabel true a b\n@data\n1:1:1:a\n");
     assert_files_refused("a.ts", "b.ts", "b.ts:3: expected 2 dimensions, found 3");
     write_text("b.ts", "@univariate true\n@classLabel true a b\n@data\n1:a\n");
@@ -513,7 +842,26 @@ static void missing_values_are_refused(void **state)
 
         snprintf(sample, sizeof sample, "1,2:3,%s:a", missing[i]);
         assert_sample_refused(sample,
-                              "dimension 2, value 2: expected a number, none may be missing");
+                              "dimension 2, value 2: expected a number, none may be missing "
+                              "without dataset.missing, found '");
+    }
+}
+
+static void what_looks_like_a_missing_value_is_refused(void **state)
+{
+    static const char *const values[] = {"??", "?1", "nan1", "na", "n/a", "null", "-nan", "nan(1)"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        rnn_dataset_cfg cfg = make_cfg("t.ts", "");
+        rnn_dataset *dataset;
+        char text[128];
+
+        cfg.missing = RNN_MISSING_ZERO;
+        snprintf(text, sizeof text, HEADER "@data\n1,2:3,%s:a\n", values[i]);
+        write_text("t.ts", text);
+        assert_refused(RNN_ERR_DATA, rnn_dataset_open(&dataset, &cfg),
+                       "t.ts:5: dimension 2, value 2: expected a number, found '");
     }
 }
 
@@ -578,6 +926,16 @@ int main(void)
         IN_FOLDER(splits_of_different_length_are_ragged),
         IN_FOLDER(numbers_are_read_the_same_in_every_locale),
         IN_FOLDER(the_digest_depends_on_both_files_but_not_on_line_ends),
+        IN_FOLDER(missing_values_are_filled_in),
+        IN_FOLDER(targets_may_be_values),
+        IN_FOLDER(values_as_targets_are_standardised),
+        IN_FOLDER(values_as_targets_that_are_none_are_refused),
+        IN_FOLDER(stratified_parts_need_classes),
+        IN_FOLDER(classes_are_found_by_name),
+        IN_FOLDER(targets_may_be_missing_where_they_are_not_needed),
+        IN_FOLDER(values_that_are_not_needed_may_be_missing),
+        IN_FOLDER(targets_that_are_not_there_stay_zero),
+        IN_FOLDER(new_data_must_fit_the_model),
         IN_FOLDER(files_that_are_not_there_are_named),
         IN_FOLDER(lines_without_end_are_refused),
         IN_FOLDER(what_is_not_supported_is_refused),
@@ -585,6 +943,7 @@ int main(void)
         IN_FOLDER(too_many_classes_are_refused),
         IN_FOLDER(the_test_file_must_fit_the_training_file),
         IN_FOLDER(missing_values_are_refused),
+        IN_FOLDER(what_looks_like_a_missing_value_is_refused),
         IN_FOLDER(what_is_no_number_is_refused),
         IN_FOLDER(samples_of_another_shape_are_refused),
         IN_FOLDER(unknown_classes_are_refused),
