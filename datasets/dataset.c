@@ -12,14 +12,12 @@
 #include "kernels/memory.h"
 
 static const rnn_reader *const readers[] = {
-    &rnn_images_reader,
-    &rnn_series_reader,
-    &rnn_strings_reader,
-    &rnn_text_reader,
+    &rnn_images_reader, &rnn_series_reader, &rnn_strings_reader,
+    &rnn_text_reader,   &rnn_adding_reader,
 };
 
 /* In the order of `readers`. */
-const char *const rnn_dataset_formats[] = {"idx", "ts", "strings", "text", NULL};
+const char *const rnn_dataset_formats[] = {"idx", "ts", "strings", "text", "adding", NULL};
 
 enum { N_FORMATS = sizeof readers / sizeof *readers };
 

@@ -15,7 +15,8 @@ typedef enum rnn_random_purpose {
     RNN_RANDOM_SHUFFLE = 2, /* when = epoch, which = position */
     RNN_RANDOM_DROPOUT = 3, /* when = step, which = global sample and unit */
     RNN_RANDOM_SPLIT = 4,   /* when = 0, which = sample */
-    RNN_RANDOM_SAMPLE = 5   /* when = 0, which = position in the text */
+    RNN_RANDOM_SAMPLE = 5,  /* when = 0, which = position in the text */
+    RNN_RANDOM_DATA = 6     /* when = split, which = sample and number in it */
 } rnn_random_purpose;
 
 /* 64 random bits. */
