@@ -370,7 +370,7 @@ static void every_format_has_its_own_keys(void **state)
     rnn_config_free(&c);
     assert_refused(
         text, "dataset.search=['d']",
-        "--set dataset.search=['d']: search is for format idx, ts, text, not for strings");
+        "--set dataset.search=['d']: search is for format idx, ts, text, csv, not for strings");
 
     snprintf(text, sizeof text, "%s%s", series, rest);
     assert_refused(text, NULL,
