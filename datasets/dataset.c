@@ -12,12 +12,13 @@
 #include "kernels/memory.h"
 
 static const rnn_reader *const readers[] = {
-    &rnn_images_reader, &rnn_series_reader, &rnn_strings_reader,
-    &rnn_text_reader,   &rnn_table_reader,  &rnn_adding_reader,
+    &rnn_images_reader, &rnn_series_reader, &rnn_strings_reader, &rnn_text_reader,
+    &rnn_table_reader,  &rnn_npy_reader,    &rnn_adding_reader,
 };
 
 /* In the order of `readers`. */
-const char *const rnn_dataset_formats[] = {"idx", "ts", "strings", "text", "csv", "adding", NULL};
+const char *const rnn_dataset_formats[] = {"idx", "ts",  "strings", "text",
+                                           "csv", "npy", "adding",  NULL};
 
 enum { N_FORMATS = sizeof readers / sizeof *readers };
 
@@ -89,8 +90,7 @@ static rnn_status find_reader(const rnn_reader **out, const char *format)
 
 /* -- Files --------------------------------------------------------------------------------------*/
 
-/* Whether another reader knows the file, and this one does not. */
-static rnn_status check_format(const rnn_reader *reader, const char *path)
+rnn_status rnn_reader_check_format(const rnn_reader *reader, const char *path)
 {
     unsigned char bytes[1024];
     FILE *file;
@@ -131,7 +131,7 @@ rnn_status rnn_reader_find_files(const rnn_reader *reader, const rnn_dataset_cfg
         if (cfg->file[split][0] == '\0')
             continue;
         RNN_TRY(rnn_files_locate(&paths[split], &files, *folder, i++));
-        RNN_TRY(check_format(reader, paths[split]));
+        RNN_TRY(rnn_reader_check_format(reader, paths[split]));
     }
     return RNN_OK;
 }

@@ -185,6 +185,7 @@ bool rnn_dataset_format_uses(size_t format, const char *key);
  *            least one. An input becomes tokens, its target a label per step, both numbered by
  *            their place in the alphabet; characters outside it are refused. No test samples.
  *   csv      series whose rows are points in time, cut into windows, see datasets/csv.c.
+ *   npy      arrays in NumPy's files, read while they are used, see datasets/npy.c.
  *   adding   drawn as they are asked for, see datasets/adding.c.
  */
 rnn_status rnn_dataset_open(rnn_dataset **out, const rnn_dataset_cfg *cfg);

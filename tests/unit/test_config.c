@@ -368,9 +368,9 @@ static void every_format_has_its_own_keys(void **state)
     assert_string_equal(c.dataset.alphabet, "");
     assert_int_equal(c.dataset.search.count, 0);
     rnn_config_free(&c);
-    assert_refused(
-        text, "dataset.search=['d']",
-        "--set dataset.search=['d']: search is for format idx, ts, text, csv, not for strings");
+    assert_refused(text, "dataset.search=['d']",
+                   "--set dataset.search=['d']: search is for format idx, ts, text, csv, npy, not "
+                   "for strings");
 
     snprintf(text, sizeof text, "%s%s", series, rest);
     assert_refused(text, NULL,
