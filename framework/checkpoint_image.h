@@ -11,7 +11,7 @@
  *     /environment    attributes
  *     and the blocks, with the groups that their paths name
  *
- * libhdf5 has global state: call these from one thread at a time.
+ * libhdf5 is used by one of these at a time, see framework/hdf5_image.h.
  */
 #ifndef RNN_FRAMEWORK_CHECKPOINT_IMAGE_H
 #define RNN_FRAMEWORK_CHECKPOINT_IMAGE_H

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernels/hdf5_lock.h"
 #include "kernels/memory.h"
 
 enum { IMAGE_INCREMENT = 1 << 16 };
@@ -13,9 +14,13 @@ enum { IMAGE_INCREMENT = 1 << 16 };
 const char rnn_h5_signature[RNN_H5_SIGNATURE_LENGTH] = {'\211', 'H',  'D',    'F',
                                                         '\r',   '\n', '\032', '\n'};
 
-/* Before any other call: errors are ours to word, and no file may make libhdf5 load code. */
-static void tame_library(void)
+/*
+ * Before any other call: the library is ours alone until rnn_hdf5_unlock, errors are ours to word,
+ * and no file may make libhdf5 load code.
+ */
+static void enter_library(void)
 {
+    rnn_hdf5_lock();
     H5open();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     H5PLset_loading_state(0);
@@ -40,7 +45,7 @@ void rnn_h5_writer_open(rnn_h5_writer *writer)
 {
     hid_t access, creation;
 
-    tame_library();
+    enter_library();
     access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_fapl_core(access, IMAGE_INCREMENT, 0);
     H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_V18);
@@ -62,6 +67,7 @@ void rnn_h5_writer_close(rnn_h5_writer *writer)
     rnn_h5_release(writer->file);
     rnn_h5_release(writer->dataset_list);
     rnn_h5_release(writer->group_list);
+    rnn_hdf5_unlock();
 }
 
 rnn_status rnn_h5_cannot_write(const char *name)
@@ -130,7 +136,7 @@ bool rnn_h5_open(rnn_h5_place *root, hid_t *file, const void *image, size_t n_by
     hid_t access;
 
     *root = (rnn_h5_place){.source = source, .n_image = n_bytes, .path = "/"};
-    tame_library();
+    enter_library();
     access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_fapl_core(access, IMAGE_INCREMENT, 0);
     H5Pset_file_image(access, (void *)(uintptr_t)image, n_bytes); /* libhdf5 takes a copy */
@@ -141,6 +147,7 @@ bool rnn_h5_open(rnn_h5_place *root, hid_t *file, const void *image, size_t n_by
         return true;
     rnn_h5_release(*file);
     *file = H5I_INVALID_HID;
+    rnn_hdf5_unlock();
     return false;
 }
 
@@ -148,6 +155,7 @@ void rnn_h5_close(rnn_h5_place *root, hid_t file)
 {
     rnn_h5_release(root->id);
     rnn_h5_release(file);
+    rnn_hdf5_unlock();
 }
 
 rnn_status rnn_h5_refuse(const rnn_h5_place *at, const char *format, ...)

@@ -3,8 +3,8 @@
  * state_dicts share. Private to checkpoint*.c and state_dict.c, the only callers of libhdf5.
  *
  * libhdf5 refuses an invalid handle wherever one is passed, so of a chain of calls the last result
- * tells whether all went well. Nothing in an image that is read is believed. libhdf5 has global
- * state: call these from one thread at a time.
+ * tells whether all went well. Nothing in an image that is read is believed. From opening to
+ * closing the lock of kernels/hdf5_lock.h is held: one image at a time.
  */
 #ifndef RNN_FRAMEWORK_HDF5_IMAGE_H
 #define RNN_FRAMEWORK_HDF5_IMAGE_H
