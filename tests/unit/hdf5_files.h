@@ -77,7 +77,7 @@ static inline hid_t h5_half(void)
     return type;
 }
 
-#define DIMS(...) ((const hsize_t[]){__VA_ARGS__})
+#define DIMS(...)   ((const hsize_t[]){__VA_ARGS__})
 #define N_DIMS(...) ((int)(sizeof(DIMS(__VA_ARGS__)) / sizeof(hsize_t)))
 
 /* Shapes last: h5_floats(file, "x", values, 10, 5, 3) */

@@ -369,8 +369,8 @@ static void every_format_has_its_own_keys(void **state)
     assert_int_equal(c.dataset.search.count, 0);
     rnn_config_free(&c);
     assert_refused(text, "dataset.search=['d']",
-                   "--set dataset.search=['d']: search is for format idx, ts, text, csv, npy, not "
-                   "for strings");
+                   "--set dataset.search=['d']: search is for format idx, ts, text, csv, hdf5, "
+                   "npy, not for strings");
 
     snprintf(text, sizeof text, "%s%s", series, rest);
     assert_refused(text, NULL,

@@ -325,8 +325,8 @@ static void settings_without_meaning_are_refused(void **state)
     rnn_dataset_cfg cfg = default_cfg();
 
     (void)state;
-    cfg.format = "hdf5";
-    assert_refused(&cfg, RNN_ERR_DATA, "'hdf5' is not known, expected 'idx'");
+    cfg.format = "parquet";
+    assert_refused(&cfg, RNN_ERR_DATA, "'parquet' is not known, expected 'idx'");
     cfg = default_cfg();
     cfg.std = 0;
     assert_refused(&cfg, RNN_ERR_DATA, "std > 0");
