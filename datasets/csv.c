@@ -15,10 +15,11 @@
  * training rows.
  *
  * For predictions on new data (cfg.needs_no_targets) samples go on to the last row: a target value
- * behind it is 0, such a label -1, as are missing ones. There are no targets at all if no sample
+ * behind it is NAN, such a label -1, as are missing ones. There are no targets at all if no sample
  * has one: all are behind the last rows, or a column of theirs is not in the files.
  */
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 #include <strings.h>
 
@@ -45,6 +46,7 @@ typedef struct csv_series {
     size_t look_back, window, stride, horizon;
     rnn_target_kind target;
     bool needs_no_targets;
+    double mean, std; /* values are (v - mean) / std, targets too */
 } csv_series;
 
 /* -- Settings -----------------------------------------------------------------------------------*/
@@ -87,6 +89,8 @@ static rnn_status take_settings(csv_series *content, const rnn_dataset_cfg *cfg)
     content->horizon = cfg->horizon;
     content->target = target_of(cfg);
     content->needs_no_targets = cfg->needs_no_targets;
+    content->mean = cfg->mean;
+    content->std = cfg->std;
     if (is_label(content->target) && cfg->horizon > 1)
         return RNN_FAIL(RNN_ERR_DATA,
                         "dataset.horizon is %zu: expected 0 or 1 for targets that are classes",
@@ -288,6 +292,8 @@ static rnn_status fill_info(rnn_dataset_info *info, const csv_series *content)
         info->n_classes = content->classes.n;
         return RNN_OK;
     }
+    info->target_scale = content->std;
+    info->target_offset = content->mean;
     return rnn_size_multiply(&info->n_target_values, columns->n_targets,
                              content->horizon > 0 ? content->horizon : 1, "the values of a target");
 }
@@ -357,7 +363,7 @@ static void write_features(const csv_series *content, const part *p, size_t row,
     }
 }
 
-/* The target of the step whose newest row is `newest` of the table; 0 behind the part's rows. */
+/* The target of the step whose newest row is `newest` of the table; NAN behind the part's rows. */
 static void write_values(const csv_series *content, const part *p, size_t newest, float *into)
 {
     const rnn_csv_columns *columns = &content->columns;
@@ -369,7 +375,7 @@ static void write_values(const csv_series *content, const part *p, size_t newest
         size_t start = row * columns->n_stored;
 
         for (size_t i = 0; i < columns->n_targets; i++)
-            *into++ = is_known ? p->table->values[start + columns->target[i]] : 0;
+            *into++ = is_known ? p->table->values[start + columns->target[i]] : NAN;
     }
 }
 

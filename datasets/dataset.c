@@ -184,6 +184,7 @@ static rnn_status open_content(rnn_dataset *dataset, const rnn_dataset_cfg *cfg)
     rnn_samples samples = {.reader = reader, .info = info};
 
     info->has_targets = true;
+    info->target_scale = 1.0;
     RNN_TRY(reader->open(&dataset->content, info, cfg));
     info->is_expected = cfg->name[0] == '\0' || strcmp(cfg->name, info->name) == 0;
     if (info->n_samples[RNN_SPLIT_TRAIN] == 0 && cfg->fit == NULL)

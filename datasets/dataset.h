@@ -137,7 +137,7 @@ typedef struct rnn_dataset_cfg {
     rnn_target_choice target; /* csv, hdf5, npy */
 
     const rnn_dataset_fit *fit; /* of a trained model, to be used as it is; NULL: fit anew */
-    bool needs_no_targets;      /* missing targets are no error; see has_targets */
+    bool needs_no_targets;      /* missing targets are no error: labels are -1, values NAN */
 } rnn_dataset_cfg;
 
 typedef struct rnn_dataset rnn_dataset;
@@ -153,13 +153,14 @@ typedef struct rnn_dataset_info {
     size_t n_features;              /* values of a step; 1 for tokens */
     size_t n_tokens;                /* 0: inputs are features; else token numbers below this */
     rnn_target_kind target;
-    bool has_targets;       /* else labels are -1 and values 0 */
+    bool has_targets;       /* else none of the samples has one */
     size_t n_classes;       /* labels are below this; 0 without labels. Of idx, the largest + 1 */
     size_t n_target_values; /* floats of a target; 0 with labels */
-    bool is_language;       /* labels are the next tokens of a text */
-    bool is_strings;        /* short enough to print all that is predicted */
-    rnn_unit unit;          /* of tokens */
-    size_t n_streams;       /* > 0: sample i goes on where sample i - n_streams ended */
+    double target_scale, target_offset; /* what a reader did to targets: (value - offset) / scale */
+    bool is_language;                   /* labels are the next tokens of a text */
+    bool is_strings;                    /* short enough to print all that is predicted */
+    rnn_unit unit;                      /* of tokens */
+    size_t n_streams;                   /* > 0: sample i goes on where sample i - n_streams ended */
     uint64_t digest;        /* of all content in use: files, decompressed, or strings; of data that
                                is read while it is used, of a part of it */
     double bytes_in_memory; /* resident size */
@@ -209,10 +210,10 @@ const uint32_t *rnn_dataset_lengths(const rnn_dataset *dataset, rnn_split split)
 const char *rnn_dataset_token_text(const rnn_dataset *dataset, size_t token);
 
 /*
- * Turns targets, or a model's answers for them, back into the data's own units:
- * [count][n_target_values].
+ * The units of target value i in the data: a gathered target, or a model's answer for one, times
+ * *scale, plus *offset.
  */
-void rnn_dataset_restore_targets(const rnn_dataset *dataset, size_t count, float *values);
+void rnn_dataset_target_units(const rnn_dataset *dataset, size_t i, double *scale, double *offset);
 
 /* Where gathered samples go; the arrays that the dataset's inputs and targets do not use are NULL.
  */

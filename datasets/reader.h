@@ -26,9 +26,9 @@ typedef struct rnn_reader {
     /*
      * Reads and checks. *content is the reader's own, NULL on failure. `info` is filled in but for
      * is_expected, is_ragged and min_len; its strings belong to the content. seq_len may be left
-     * to `lengths`. has_targets is true before. n_samples are those of the files, limits applied by
-     * rnn_reader_limit. With cfg.fit, names have the numbers that they have there, and there need
-     * be no training file: n_samples[RNN_SPLIT_TRAIN] may be 0 then.
+     * to `lengths`. has_targets is true before, and target_scale 1. n_samples are those of the
+     * files, limits applied by rnn_reader_limit. With cfg.fit, names have the numbers that they
+     * have there, and there need be no training file: n_samples[RNN_SPLIT_TRAIN] may be 0 then.
      */
     rnn_status (*open)(void **content, rnn_dataset_info *info, const rnn_dataset_cfg *cfg);
     void (*destroy)(void *content); /* accepts NULL */

@@ -209,13 +209,15 @@ void rnn_dataset_scale_row(const rnn_dataset_fit *fit, const rnn_dataset_info *i
               rows * n_target, n_target, fit->target_mean, fit->target_std);
 }
 
-void rnn_dataset_restore_targets(const rnn_dataset *dataset, size_t count, float *values)
+void rnn_dataset_target_units(const rnn_dataset *dataset, size_t i, double *scale, double *offset)
 {
+    const rnn_dataset_info *info = rnn_dataset_get_info(dataset);
     const rnn_dataset_fit *fit = rnn_dataset_get_fit(dataset);
-    size_t n = fit->n_target_values;
 
+    *scale = info->target_scale;
+    *offset = info->target_offset;
     if (fit->target_mean == NULL)
         return;
-    for (size_t k = 0; k < count * n; k++)
-        values[k] = (float)((double)values[k] * fit->target_std[k % n] + fit->target_mean[k % n]);
+    *offset += fit->target_mean[i] * info->target_scale;
+    *scale *= fit->target_std[i];
 }

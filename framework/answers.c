@@ -47,7 +47,7 @@ static void write_class(double *row, const rnn_answers *answers, const rnn_answe
 static void write_values(const collector *c, double *row, const rnn_answers *answers,
                          const rnn_answer_cursor *at, size_t n)
 {
-    const rnn_dataset_fit *fit = rnn_dataset_get_fit(c->run->dataset);
+    double scale, offset;
 
     for (size_t i = 0; i < n; i++) {
         double target = (double)answers->targets->target[at->target * n + i];
@@ -55,12 +55,9 @@ static void write_values(const collector *c, double *row, const rnn_answers *ans
 
         if (c->table->task == RNN_TASK_MARKS)
             y = 1.0 / (1.0 + exp(-y));
-        if (fit->target_mean != NULL) {
-            target = target * fit->target_std[i] + fit->target_mean[i];
-            y = y * fit->target_std[i] + fit->target_mean[i];
-        }
-        row[i] = target;
-        row[n + i] = y;
+        rnn_dataset_target_units(c->run->dataset, i, &scale, &offset);
+        row[i] = target * scale + offset;
+        row[n + i] = y * scale + offset;
     }
 }
 

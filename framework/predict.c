@@ -2,6 +2,7 @@
 
 #include <hdf5.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,14 @@ static void print_header(const rnn_answer_table *table, FILE *out)
     fputs(table->n_values == 0 ? ",probability\n" : "\n", out);
 }
 
+/* A target that is not known is an empty cell. */
+static void print_number(double value, FILE *out)
+{
+    fputs(",", out);
+    if (!isnan(value))
+        fprintf(out, "%.7g", value);
+}
+
 static void print_row(const rnn_run *run, const rnn_answer_table *table, const double *row,
                       FILE *out)
 {
@@ -76,7 +85,7 @@ static void print_row(const rnn_run *run, const rnn_answer_table *table, const d
         fprintf(out, ",%.0f", row[RNN_ANSWER_STEP]);
     if (n > 0) {
         for (size_t i = table->has_targets ? 0 : n; i < 2 * n; i++)
-            fprintf(out, ",%.7g", row[RNN_ANSWER_FIRST + i]);
+            print_number(row[RNN_ANSWER_FIRST + i], out);
         fputs("\n", out);
         return;
     }

@@ -213,13 +213,26 @@ static rnn_status prepare_predictions(rnn_run *run)
                      "predictions");
 }
 
+static rnn_status list_target_units(rnn_run *run)
+{
+    size_t n = rnn_dataset_get_info(run->dataset)->n_target_values;
+    double offset;
+
+    if (n == 0)
+        return RNN_OK;
+    RNN_TRY(RNN_ALLOC(&run->target_scale, n, "the units of targets"));
+    for (size_t i = 0; i < n; i++)
+        rnn_dataset_target_units(run->dataset, i, &run->target_scale[i], &offset);
+    return RNN_OK;
+}
+
 static rnn_status create_metrics(rnn_run *run)
 {
     const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
     const rnn_metrics_cfg cfg = {.objective = run->objective,
                                  .task = run->task,
                                  .output = rnn_model_output(run->model),
-                                 .target_std = rnn_dataset_get_fit(run->dataset)->target_std,
+                                 .target_std = run->target_scale,
                                  .n_shards = run->n_shards,
                                  .first_shard = run->first_shard,
                                  .n_own_shards = run->n_own_shards,
@@ -237,6 +250,7 @@ static rnn_status create_local(rnn_run *run)
     RNN_TRY(RNN_ALLOC(&run->news, RNN_STEP_SLOTS + run->n_shards, "the shards' losses"));
     RNN_TRY(prepare_predictions(run));
     RNN_TRY(create_executor(run));
+    RNN_TRY(list_target_units(run));
     RNN_TRY(create_metrics(run));
     RNN_TRY(create_optimizer(run));
     return create_loaders(run);
@@ -287,6 +301,7 @@ void rnn_run_destroy(rnn_run **run)
         rnn_loader_destroy(&r->loader[split]);
     rnn_executor_destroy(&r->executor);
     rnn_metrics_destroy(&r->metrics);
+    rnn_free(r->target_scale);
     rnn_reducer_destroy(&r->reducer);
     rnn_optimizer_destroy(&r->optimizer);
     rnn_free(r->news);

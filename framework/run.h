@@ -47,7 +47,8 @@ typedef struct rnn_run {
     rnn_reducer *reducer;
     rnn_task task;
     rnn_metrics *metrics;
-    rnn_split monitor; /* the split that is evaluated after every epoch: validation, else test */
+    double *target_scale; /* [values of a target] from the training's units to the data's */
+    rnn_split monitor;    /* the split that is evaluated after every epoch: validation, else test */
     rnn_loader *loader[RNN_N_SPLITS]; /* NULL for an empty split */
     double *news;      /* [RNN_STEP_SLOTS + n_shards], what ranks tell each other per step */
     double *predicted; /* [train samples][seq_len] class + 1, 0 = not this rank's; of texts only */

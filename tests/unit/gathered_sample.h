@@ -4,6 +4,7 @@
 #ifndef RNN_TESTS_UNIT_GATHERED_SAMPLE_H
 #define RNN_TESTS_UNIT_GATHERED_SAMPLE_H
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -77,12 +78,13 @@ static inline void write_bytes(const char *name, const void *bytes, size_t n)
     assert_int_equal(fclose(file), 0);
 }
 
-/* Exactly these values. */
+/* Exactly these values; NAN is NAN. */
 #define assert_floats(found, ...)                                                                  \
     do {                                                                                           \
         const float wanted_[] = {__VA_ARGS__};                                                     \
         for (size_t i_ = 0; i_ < sizeof wanted_ / sizeof *wanted_; i_++)                           \
-            if ((found)[i_] != wanted_[i_])                                                        \
+            if ((found)[i_] != wanted_[i_] &&                                                      \
+                !(isnan((double)(found)[i_]) && isnan((double)wanted_[i_])))                       \
                 fail_msg("%s[%zu] is %g, expected %g", #found, i_, (double)(found)[i_],            \
                          (double)wanted_[i_]);                                                     \
     } while (0)
@@ -91,7 +93,8 @@ static inline void write_bytes(const char *name, const void *bytes, size_t n)
     do {                                                                                           \
         const int32_t wanted_[] = {__VA_ARGS__};                                                   \
         for (size_t i_ = 0; i_ < sizeof wanted_ / sizeof *wanted_; i_++)                           \
-            if ((found)[i_] != wanted_[i_])                                                        \
+            if ((found)[i_] != wanted_[i_] &&                                                      \
+                !(isnan((double)(found)[i_]) && isnan((double)wanted_[i_])))                       \
                 fail_msg("%s[%zu] is %d, expected %d", #found, i_, (found)[i_], wanted_[i_]);      \
     } while (0)
 

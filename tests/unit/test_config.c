@@ -293,8 +293,9 @@ static void keys_of_other_types_are_refused(void **state)
     assert_refused(MINIMAL "[loss]\ntype = \"mse\"\nlabel_smoothing = 0.1\n", NULL,
                    "t.toml:12:1: loss.label_smoothing: label_smoothing is for type cross_entropy, "
                    "not for mse");
-    assert_refused(MINIMAL "[schedule]\ngamma = 0.5\n", NULL,
-                   "t.toml:11:1: schedule.gamma: gamma is for type step, plateau, not for constant");
+    assert_refused(
+        MINIMAL "[schedule]\ngamma = 0.5\n", NULL,
+        "t.toml:11:1: schedule.gamma: gamma is for type step, plateau, not for constant");
     assert_refused(MINIMAL "[schedule]\ntype = \"one_cycle\"\nwarmup_steps = 5\n", NULL,
                    "t.toml:12:1: schedule.warmup_steps: warmup_steps is for type constant, step, "
                    "cosine, not for one_cycle");

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include <math.h>
+
 #include "datasets/dataset.h"
 #include "datasets/excerpt.h"
 #include "tests/unit/gathered_sample.h"
@@ -689,7 +691,7 @@ static void a_fit_has_the_numbers_of_classes(void **state)
     assert_dataset_refused(&cfg, "expected each once, found 'run' as number 1 and as number 2");
 }
 
-/* Samples go on to the last row; what is not known is 0. */
+/* Samples go on to the last row; what is not known is NAN. */
 static void predictions_reach_behind_the_last_row(void **state)
 {
     rnn_dataset_cfg cfg = make_cfg();
@@ -707,10 +709,10 @@ static void predictions_reach_behind_the_last_row(void **state)
     s = gather(dataset, RNN_SPLIT_TRAIN, 0);
     assert_floats(s.target, 3, 4);
     s = gather(dataset, RNN_SPLIT_TRAIN, 1);
-    assert_floats(s.target, 4, 0);
+    assert_floats(s.target, 4, NAN);
     s = gather(dataset, RNN_SPLIT_TRAIN, 2);
     assert_floats(s.x, 3, 4);
-    assert_floats(s.target, 0, 0);
+    assert_floats(s.target, NAN, NAN);
     rnn_dataset_destroy(&dataset);
     write_text("t.csv", "1\n2\n3\n"); /* not one has its whole target */
     dataset = open_dataset(&cfg);
@@ -735,7 +737,7 @@ static void whole_parts_reach_behind_the_last_row(void **state)
     s = gather(dataset, RNN_SPLIT_TRAIN, 0);
     assert_int_equal(s.length, 3);
     assert_floats(s.x, 1, 2, 3);
-    assert_floats(s.target, 2, 3, 0);
+    assert_floats(s.target, 2, 3, NAN);
     rnn_dataset_destroy(&dataset);
 }
 
@@ -764,7 +766,7 @@ static void columns_of_targets_need_not_be_there(void **state)
     assert_false(info_of(dataset)->has_targets);
     assert_int_equal(info_of(dataset)->n_target_values, 1);
     s = gather(dataset, RNN_SPLIT_TRAIN, 1);
-    assert_floats(s.target, 0);
+    assert_floats(s.target, NAN);
     rnn_dataset_destroy(&dataset);
     cfg.needs_no_targets = false;
     assert_dataset_refused(

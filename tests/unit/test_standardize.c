@@ -303,7 +303,7 @@ static void nothing_is_fitted_unless_asked_for(void **state)
     rnn_dataset_cfg cfg = make_cfg();
     static series s;
     rnn_dataset *dataset;
-    float value = 2.5f;
+    double scale, offset;
 
     (void)state;
     make_series(&s, 20, 2, 1);
@@ -313,8 +313,8 @@ static void nothing_is_fitted_unless_asked_for(void **state)
     assert_null(rnn_dataset_get_fit(dataset)->mean);
     assert_null(rnn_dataset_get_fit(dataset)->target_mean);
     assert_int_equal(rnn_dataset_get_fit(dataset)->n_features, 0);
-    rnn_dataset_restore_targets(dataset, 1, &value);
-    assert_true(value == 2.5f);
+    rnn_dataset_target_units(dataset, 0, &scale, &offset);
+    assert_true(scale == 1 && offset == 0);
     rnn_dataset_destroy(&dataset);
 }
 

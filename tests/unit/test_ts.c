@@ -496,7 +496,7 @@ static void values_as_targets_are_standardised(void **state)
     const float test[] = {(float)(-14 / std)};
     const rnn_dataset_fit *fit;
     rnn_dataset *dataset, *again;
-    float values[] = {0, train[2]};
+    double scale, offset;
 
     (void)state;
     write_text("a.ts", VALUES "1,2:1\n3:3\n4,5:8\n");
@@ -510,8 +510,8 @@ static void values_as_targets_are_standardised(void **state)
     assert_true(fabs(fit->target_std[0] - std) < 1e-15);
     assert_targets(dataset, RNN_SPLIT_TRAIN, train);
     assert_targets(dataset, RNN_SPLIT_TEST, test);
-    rnn_dataset_restore_targets(dataset, 2, values);
-    assert_true(values[0] == 4 && fabsf(values[1] - 8) < 1e-6f);
+    rnn_dataset_target_units(dataset, 0, &scale, &offset);
+    assert_true(offset == 4 && fabs(scale - std) < 1e-15);
     cfg = make_cfg("", "a.ts"); /* a trained model's, on the training file as new data */
     cfg.fit = fit;
     again = open_cfg(&cfg);
@@ -664,7 +664,7 @@ static void targets_that_are_not_there_stay_zero(void **state)
     const rnn_dataset_fit fit = {.target_mean = &mean, .target_std = &std, .n_target_values = 1};
     static const float zero[] = {0, 0};
     rnn_dataset_cfg cfg = make_cfg("", "t.ts");
-    float answer = 1.5f;
+    double scale, offset;
     rnn_dataset *dataset;
 
     (void)state;
@@ -673,8 +673,8 @@ static void targets_that_are_not_there_stay_zero(void **state)
     cfg.needs_no_targets = true;
     dataset = open_cfg(&cfg);
     assert_targets(dataset, RNN_SPLIT_TEST, zero);
-    rnn_dataset_restore_targets(dataset, 1, &answer);
-    assert_true(answer == 7);
+    rnn_dataset_target_units(dataset, 0, &scale, &offset);
+    assert_true(scale == 2 && offset == 4);
     rnn_dataset_destroy(&dataset);
 }
 
