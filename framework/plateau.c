@@ -8,8 +8,8 @@ const rnn_plateau rnn_plateau_start = {.scale = 1.0, .best = (double)NAN};
 
 static bool is_better(const rnn_plateau *p, const rnn_plateau_cfg *cfg, double metric)
 {
-    if (isnan(p->best))
-        return !isnan(metric);
+    if (isnan(p->best)) /* anything but the worst there is */
+        return cfg->more_is_better ? metric > (double)-INFINITY : metric < (double)INFINITY;
     return cfg->more_is_better ? metric > p->best * (1.0 + cfg->threshold)
                                : metric < p->best * (1.0 - cfg->threshold);
 }
