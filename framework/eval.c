@@ -3,62 +3,96 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "datasets/utf8.h"
 #include "framework/report.h"
 #include "framework/trainer.h"
 #include "kernels/digest.h"
 
-enum { MAX_SHOWN_CLASSES = 40, MAX_NAME = 12 };
+/* What stands in a column, and how many characters it has. */
+enum { MAX_NAME = 12 };
+typedef struct cell {
+    char text[MAX_NAME * RNN_UTF8_MAX + 1];
+    int width;
+} cell;
 
-/* A class by its name, or its number, cut to the width of a column. */
-static void name_class(const rnn_run *run, size_t class, char name[MAX_NAME + 1])
+/* The beginning of a text; '?' for what is not UTF-8. */
+static cell shorten(const char *text)
+{
+    cell out = {.width = 0};
+    size_t used = 0;
+
+    for (; *text != '\0' && out.width < MAX_NAME; out.width++) {
+        uint32_t code;
+        size_t n = rnn_utf8_decode(text, &code);
+
+        if (n > 0)
+            memcpy(out.text + used, text, n);
+        else
+            out.text[used] = '?';
+        n = n > 0 ? n : 1;
+        used += n;
+        text += n;
+    }
+    return out;
+}
+
+static cell count_cell(double count)
+{
+    cell out;
+
+    out.width = snprintf(out.text, sizeof out.text, "%.0f", count);
+    return out;
+}
+
+/* A class by its name, else by its number. */
+static cell class_cell(const rnn_run *run, size_t class)
 {
     const char *text = rnn_dataset_token_text(run->dataset, class);
 
-    if (text != NULL)
-        snprintf(name, MAX_NAME + 1, "%s", text);
-    else
-        snprintf(name, MAX_NAME + 1, "%u", (unsigned)class & 0xFFFFFFu);
+    return text != NULL ? shorten(text) : count_cell((double)class);
+}
+
+static void print_cell(cell c, int width, FILE *out)
+{
+    fprintf(out, " %*s%s", width - c.width, "", c.text);
 }
 
 /* Wide enough for every name and every count. */
 static int column_width(const rnn_run *run, const double *counts, size_t n)
 {
     int width = 1;
-    char text[32];
 
     for (size_t i = 0; i < n; i++) {
-        name_class(run, i, text);
-        width = (int)strlen(text) > width ? (int)strlen(text) : width;
+        int needed = class_cell(run, i).width;
+
+        width = needed > width ? needed : width;
     }
     for (size_t i = 0; i < n * n; i++) {
-        int digits = snprintf(text, sizeof text, "%.0f", counts[i]);
+        int needed = count_cell(counts[i]).width;
 
-        width = digits > width ? digits : width;
+        width = needed > width ? needed : width;
     }
     return width;
 }
 
 static void print_confusion(const rnn_run *run, FILE *out)
 {
-    char name[MAX_NAME + 1];
     size_t n;
     const double *counts = rnn_metrics_confusion(run->metrics, &n);
     int width;
 
-    if (counts == NULL || n > MAX_SHOWN_CLASSES || run->task != RNN_TASK_CLASSES)
+    if (counts == NULL)
         return;
     width = column_width(run, counts, n);
-    fprintf(out, "           answers to the right of labels:\n%11s%*s", "", width, "");
-    for (size_t i = 0; i < n; i++) {
-        name_class(run, i, name);
-        fprintf(out, " %*s", width, name);
-    }
+    fprintf(out, "           answers to the right of labels:\n%10s %*s", "", width, "");
+    for (size_t i = 0; i < n; i++)
+        print_cell(class_cell(run, i), width, out);
     fputs("\n", out);
     for (size_t i = 0; i < n; i++) {
-        name_class(run, i, name);
-        fprintf(out, "%11s%*s", "", width, name);
+        fprintf(out, "%10s", "");
+        print_cell(class_cell(run, i), width, out);
         for (size_t k = 0; k < n; k++)
-            fprintf(out, " %*.0f", width, counts[i * n + k]);
+            print_cell(count_cell(counts[i * n + k]), width, out);
         fputs("\n", out);
     }
 }

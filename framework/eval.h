@@ -11,8 +11,8 @@
 
 /*
  * Collective. Prints the scores of the validation and test samples to `out` on rank 0, and for up
- * to 40 classes the confusion matrix of each. RNN_ERR_DATA if there are no such samples, or they
- * have no targets.
+ * to RNN_MAX_CONFUSION classes the confusion matrix of each. RNN_ERR_DATA if there are no such
+ * samples, or they have no targets.
  */
 rnn_status rnn_eval(rnn_trained *trained, FILE *out);
 

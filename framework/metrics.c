@@ -62,7 +62,9 @@ rnn_status rnn_metrics_create(rnn_metrics **out, const rnn_metrics_cfg *cfg)
     RNN_TRY(RNN_ALLOC(&m, 1, "metrics"));
     m->cfg = *cfg;
     m->n_classes = cfg->task == RNN_TASK_VALUES ? 0 : cfg->output.n_features;
-    m->at = make_layout(cfg, m->n_classes);
+    m->cfg.with_confusion =
+        cfg->with_confusion && cfg->task == RNN_TASK_CLASSES && m->n_classes <= RNN_MAX_CONFUSION;
+    m->at = make_layout(&m->cfg, m->n_classes);
     st = rnn_alloc((void **)&m->numbers, (size_t)cfg->n_threads, m->at.size * sizeof *m->numbers,
                    "metrics");
     if (st == RNN_OK)

@@ -41,6 +41,9 @@ typedef struct rnn_scores {
 
 extern const rnn_scores rnn_no_scores; /* of nothing: all NAN */
 
+/* A confusion matrix of more would not be read by anybody. */
+enum { RNN_MAX_CONFUSION = 40 };
+
 typedef struct rnn_metrics rnn_metrics;
 
 typedef struct rnn_metrics_cfg {
@@ -51,7 +54,7 @@ typedef struct rnn_metrics_cfg {
     size_t n_shards;          /* of the global batch */
     size_t first_shard, n_own_shards;
     int n_threads;
-    bool with_confusion; /* classes only */
+    bool with_confusion; /* if there are up to RNN_MAX_CONFUSION classes */
 } rnn_metrics_cfg;
 
 rnn_status rnn_metrics_create(rnn_metrics **out, const rnn_metrics_cfg *cfg);
@@ -71,7 +74,7 @@ rnn_status rnn_metrics_finish(rnn_metrics *metrics, rnn_comm *comm, double loss,
                               rnn_scores *scores);
 
 /* After that: how often label [row] got the answer [column], [n_classes][n_classes]; lent. NULL if
- * it was not asked for. */
+ * it was not asked for, or there are no classes or too many. */
 const double *rnn_metrics_confusion(const rnn_metrics *metrics, size_t *n_classes);
 
 #endif

@@ -237,8 +237,7 @@ static rnn_status create_metrics(rnn_run *run)
                                  .first_shard = run->first_shard,
                                  .n_own_shards = run->n_own_shards,
                                  .n_threads = run->affinity.threads,
-                                 .with_confusion = run->use != NULL && run->use->with_confusion &&
-                                                   run->task == RNN_TASK_CLASSES};
+                                 .with_confusion = run->use != NULL && run->use->with_confusion};
 
     run->monitor = info->n_samples[RNN_SPLIT_VALID] > 0 ? RNN_SPLIT_VALID : RNN_SPLIT_TEST;
     return rnn_metrics_create(&run->metrics, &cfg);
