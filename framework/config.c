@@ -446,6 +446,25 @@ static rnn_status check_out_features(const loader *l, size_t layer)
                    describe(rnn_config_key_print_expected, &needed, expected, sizeof expected));
 }
 
+/* A metric that the loss's kind of answers does not have would never be better. */
+static rnn_status check_best(const loader *l)
+{
+    const rnn_config *c = l->config;
+    int best = c->checkpoint.best;
+    bool is_of_classes = best == RNN_BEST_ACCURACY || best == RNN_BEST_F1;
+    bool is_of_values = best == RNN_BEST_MAE || best == RNN_BEST_RMSE;
+    bool has_classes =
+        c->loss.type == RNN_LOSS_CROSS_ENTROPY || c->loss.type == RNN_LOSS_BCE_WITH_LOGITS;
+
+    if ((is_of_classes && !has_classes) || (is_of_values && has_classes))
+        return BLAME(l, "checkpoint.best", "%s needs loss.type %s, found \"%s\"",
+                     rnn_config_key_find("checkpoint.best")->choices[best],
+                     is_of_classes ? "\"cross_entropy\" or \"bce_with_logits\""
+                                   : "\"mse\", \"l1\" or \"smooth_l1\"",
+                     rnn_config_key_find("loss.type")->choices[c->loss.type]);
+    return RNN_OK;
+}
+
 static rnn_status check(const loader *l)
 {
     const rnn_config *c = l->config;
@@ -466,10 +485,10 @@ static rnn_status check(const loader *l)
                      c->optimizer.momentum, c->optimizer.dampening);
     RNN_TRY(check_above_zero(l, "schedule.div_factor"));
     RNN_TRY(check_above_zero(l, "schedule.final_div_factor"));
-    if (c->checkpoint.best == RNN_BEST_ACCURACY && c->loss.type != RNN_LOSS_CROSS_ENTROPY)
-        return BLAME(l, "checkpoint.best",
-                     "accuracy needs loss.type \"cross_entropy\", found \"%s\"",
-                     rnn_config_key_find("loss.type")->choices[c->loss.type]);
+    RNN_TRY(check_best(l));
+    if (c->dataset.standardize_targets && c->loss.type == RNN_LOSS_BCE_WITH_LOGITS)
+        return BLAME(l, "dataset.standardize_targets",
+                     "targets of loss.type \"bce_with_logits\" are 0 and 1, found true");
     if (shards != 0 && !is_power_of_two(shards))
         return BLAME(l, "parallel.shards", "expected 0 or a power of two, found %lld", shards);
     if (shards > batch_size)

@@ -421,8 +421,17 @@ static void keys_are_checked_together(void **state)
         {"[parallel]\nshards = 128", "t.toml:11:1: parallel.shards: expected at most "
                                      "train.batch_size, 64, found 128"},
         {"[loss]\ntype = \"mse\"\n[checkpoint]\nbest = \"accuracy\"",
-         "t.toml:13:1: checkpoint.best: accuracy needs loss.type \"cross_entropy\", found "
-         "\"mse\""},
+         "t.toml:13:1: checkpoint.best: accuracy needs loss.type \"cross_entropy\" or "
+         "\"bce_with_logits\", found \"mse\""},
+        {"[loss]\ntype = \"l1\"\n[checkpoint]\nbest = \"f1\"",
+         "t.toml:13:1: checkpoint.best: f1 needs loss.type \"cross_entropy\" or "
+         "\"bce_with_logits\", found \"l1\""},
+        {"[checkpoint]\nbest = \"rmse\"",
+         "t.toml:11:1: checkpoint.best: rmse needs loss.type \"mse\", \"l1\" or \"smooth_l1\", "
+         "found \"cross_entropy\""},
+        {"[loss]\ntype = \"bce_with_logits\"\n[checkpoint]\nbest = \"mae\"",
+         "t.toml:13:1: checkpoint.best: mae needs loss.type \"mse\", \"l1\" or \"smooth_l1\", "
+         "found \"bce_with_logits\""},
         {"[run]\nname = \"a/b\"",
          "t.toml:11:1: run.name: expected letters, digits, \".\", \"_\" and \"-\", "
          "the first not \".\", found \"a/b\""},
