@@ -244,6 +244,23 @@ static rnn_status save(trainer *t, bool is_best, bool is_final, char **path)
 
 /* -- Resume ---------------------------------------------------------------------------------- */
 
+/* checkpoint.best as this run's task understands it. */
+static rnn_best chosen_best(const rnn_run *run, const rnn_config *config)
+{
+    rnn_best best = (rnn_best)config->checkpoint.best;
+
+    if (best == RNN_BEST_AUTO)
+        return run->task == RNN_TASK_CLASSES ? RNN_BEST_ACCURACY : RNN_BEST_LOSS;
+    return best;
+}
+
+/* What was best in one metric says nothing about another. */
+static void forget_best(rnn_progress *p)
+{
+    p->best_metric = p->plateau_best = (double)NAN;
+    p->best_step = p->stale_epochs = p->plateau_bad_epochs = 0;
+}
+
 static void report_skipped(const char *text, void *context)
 {
     rnn_report_line(((trainer *)context)->report, "WARNING", "skipped %s", text);
@@ -263,7 +280,8 @@ static rnn_status check_data(const trainer *t, const rnn_progress *then, const c
                     path, then->dataset_digest, info->name, info->folder, info->digest);
 }
 
-static rnn_status check_config(const trainer *t, const char *path)
+/* *same_metric: whether bests of then can be compared with those of now. */
+static rnn_status check_config(const trainer *t, const char *path, bool *same_metric)
 {
     rnn_config then = {0};
     char *text;
@@ -273,7 +291,9 @@ static rnn_status check_config(const trainer *t, const char *path)
     st = rnn_config_parse(&then, text, strlen(text), path, NULL, 0);
     if (st == RNN_OK)
         st = rnn_config_check_resume(&then, t->run->config);
-    if (st != RNN_OK)
+    if (st == RNN_OK)
+        *same_metric = chosen_best(t->run, &then) == chosen_best(t->run, t->run->config);
+    else
         st = RNN_FAIL(st,
                       "cannot resume from %s: %s (another run.output_dir, or run.resume = "
                       "\"never\", starts anew)",
@@ -330,6 +350,7 @@ static rnn_status read_state(trainer *t, char **path)
 {
     const rnn_config *c = t->run->config;
     rnn_checkpoint checkpoint = describe_state(t);
+    bool same_metric = true;
 
     *path = NULL;
     if (strcmp(c->run.resume, "never") == 0)
@@ -340,9 +361,11 @@ static rnn_status read_state(trainer *t, char **path)
         RNN_TRY(rnn_string_copy(path, c->run.resume));
     if (*path == NULL)
         return RNN_OK;
-    RNN_TRY(check_config(t, *path));
+    RNN_TRY(check_config(t, *path, &same_metric));
     RNN_TRY(rnn_checkpoint_read(*path, &checkpoint));
     t->history_room = t->history.n_rows;
+    if (!same_metric)
+        forget_best(&t->progress);
     RNN_TRY(check_data(t, &t->progress, *path));
     return read_carried(t, *path);
 }
@@ -489,10 +512,8 @@ static rnn_status train_batches(trainer *t)
 /* What best.h5 is best in; NAN if there is nothing to compare. */
 static double best_metric(const trainer *t, const rnn_scores *s, bool *more_is_better)
 {
-    rnn_best best = (rnn_best)t->run->config->checkpoint.best;
+    rnn_best best = chosen_best(t->run, t->run->config);
 
-    if (best == RNN_BEST_AUTO)
-        best = t->run->task == RNN_TASK_CLASSES ? RNN_BEST_ACCURACY : RNN_BEST_LOSS;
     *more_is_better = best == RNN_BEST_ACCURACY || best == RNN_BEST_F1;
     switch (best) {
     case RNN_BEST_ACCURACY:
@@ -689,8 +710,9 @@ static rnn_status train_all(trainer *t)
     if (!has_work(t))
         rnn_report_line(t->report, "done",
                         "this run is complete: %" PRIu64 " steps, %" PRIu64
-                        " epochs. Raise run.epochs to train on",
-                        t->progress.step, t->progress.epoch);
+                        " epochs. Raise %s to train on",
+                        t->progress.step, t->progress.epoch,
+                        has_lost_patience(t) ? "train.patience" : "run.epochs");
     t->last_checkpoint = rnn_clock_seconds();
     while (has_work(t))
         RNN_TRY(train_epoch(t));
