@@ -34,12 +34,14 @@ static double probability_of_best(const float *scores, size_t n, size_t best)
     return 1.0 / sum;
 }
 
-static void write_class(double *row, const rnn_answers *answers, const rnn_answer_cursor *at,
-                        size_t n)
+static void write_class(const collector *c, double *row, const rnn_answers *answers,
+                        const rnn_answer_cursor *at, size_t n)
 {
     size_t predicted = (size_t)answers->predicted[at->place];
+    int32_t label = answers->targets->label[at->target];
+    bool counts = label >= 0 && label != c->run->objective.cross_entropy.ignore_index;
 
-    row[0] = (double)answers->targets->label[at->target];
+    row[0] = counts ? (double)label : -1.0;
     row[1] = (double)predicted;
     row[2] = probability_of_best(answers->y + at->place * n, n, predicted);
 }
@@ -56,8 +58,9 @@ static void write_values(const collector *c, double *row, const rnn_answers *ans
         if (c->table->task == RNN_TASK_MARKS)
             y = 1.0 / (1.0 + exp(-y));
         rnn_dataset_target_units(c->run->dataset, i, &scale, &offset);
-        row[i] = target * scale + offset;
-        row[n + i] = y * scale + offset;
+        /* No negative zero: it would be a zero after a sum over ranks. */
+        row[i] = target * scale + offset + 0.0;
+        row[n + i] = y * scale + offset + 0.0;
     }
 }
 
@@ -80,7 +83,7 @@ static void see(void *context, int worker, size_t shard, const rnn_answers *answ
         place[1 + RNN_ANSWER_SAMPLE] = (double)sample;
         place[1 + RNN_ANSWER_STEP] = (double)step;
         if (has_classes(c->table->task))
-            write_class(place + 1 + RNN_ANSWER_FIRST, answers, &at, output.n_features);
+            write_class(c, place + 1 + RNN_ANSWER_FIRST, answers, &at, output.n_features);
         else
             write_values(c, place + 1 + RNN_ANSWER_FIRST, answers, &at, output.n_features);
     }

@@ -12,7 +12,7 @@
 
 /*
  * A row is one answer: its sample and step, then
- *   classes, language   label (negative: none), predicted class, its probability
+ *   classes, language   label (-1: none that counts), predicted class, its probability
  *   marks               n targets, n probabilities
  *   values              n targets, n predicted values, both in the data's own units
  */

@@ -105,8 +105,10 @@ static rnn_status take_file(rnn_dataset_cfg *cfg, const char *file)
                         "data of format '%s' are several files: expected the folder they are in, "
                         "found the file '%s'",
                         cfg->format, file);
-    for (int split = 0; split < RNN_N_SPLITS; split++)
+    for (int split = 0; split < RNN_N_SPLITS; split++) {
         cfg->file[split] = "";
+        cfg->limit[split] = 0; /* those were of the training's data */
+    }
     cfg->file[RNN_SPLIT_TEST] = file;
     cfg->validation = cfg->test = 0.0;
     return RNN_OK;
@@ -123,6 +125,11 @@ rnn_status rnn_data_open(rnn_dataset **out, const rnn_config *config,
 
     *out = NULL;
     take_images(&cfg, config);
+    if (other != NULL && other->path != NULL &&
+        !rnn_dataset_format_uses((size_t)config->dataset.format, "search"))
+        return RNN_FAIL(RNN_ERR_USAGE,
+                        "data of format '%s' is in no files: expected no data, found '%s'",
+                        cfg.format, other->path);
     if (other != NULL) {
         cfg.fit = other->fit;
         cfg.needs_no_targets = other->needs_no_targets;

@@ -4,7 +4,8 @@
  * One row for every answer, samples in their order: its sample and step (from 0), the targets where
  * the data has them, and what was predicted. Of classes that is the class (by name if it has one)
  * and its probability; of marks the probability of each; of values the values, in the data's own
- * units. Answers whose label does not count are left out.
+ * units. Where a label does not count (loss.ignore_index) there is none: nothing in CSV, -1 in
+ * HDF5.
  */
 #ifndef RNN_FRAMEWORK_PREDICT_H
 #define RNN_FRAMEWORK_PREDICT_H

@@ -137,9 +137,11 @@ static void print_token(writer *w, size_t token)
 
 static rnn_status write_all(writer *w, const rnn_write_cfg *cfg)
 {
+    size_t n = strlen(cfg->prompt);
+
     RNN_TRY(feed_prompt(w, cfg->prompt));
     fputs(cfg->prompt, w->out);
-    w->at_start = cfg->prompt[0] == '\0';
+    w->at_start = n == 0 || cfg->prompt[n - 1] == '\n';
     for (size_t i = 0; i < cfg->length; i++) {
         size_t token;
 

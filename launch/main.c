@@ -71,6 +71,14 @@ static rnn_status execute(const rnn_options *options, const rnn_config *config, 
     return st;
 }
 
+/* What has been printed to the standard output has arrived. */
+static rnn_status finish_output(rnn_status st)
+{
+    if (st == RNN_OK && (fflush(stdout) != 0 || ferror(stdout)))
+        return RNN_FAIL(RNN_ERR_IO, "cannot write the output: %s", strerror(errno));
+    return st;
+}
+
 /* Collective. What is done with a trained model and data. */
 static rnn_status use_trained(const rnn_options *options, rnn_comm *comm)
 {
@@ -87,7 +95,7 @@ static rnn_status use_trained(const rnn_options *options, rnn_comm *comm)
     st = options->command == RNN_COMMAND_EVAL ? rnn_eval(&trained, stdout)
                                               : rnn_predict(&trained, options->output);
     rnn_trained_close(&trained);
-    return st;
+    return st == RNN_OK ? rnn_comm_agree(comm, finish_output(st)) : st;
 }
 
 /* Collective. One rank writes, whatever their number. */
@@ -97,9 +105,7 @@ static rnn_status write_text(const rnn_options *options, rnn_comm *comm)
                         ? rnn_write_text(options->config, &options->write, stdout)
                         : RNN_OK;
 
-    if (st == RNN_OK && (fflush(stdout) != 0 || ferror(stdout)))
-        st = RNN_FAIL(RNN_ERR_IO, "cannot write the output: %s", strerror(errno));
-    return rnn_comm_agree(comm, st);
+    return rnn_comm_agree(comm, finish_output(st));
 }
 
 /* Collective. `st` is how this rank fared with its command line. */
@@ -162,8 +168,7 @@ static int run_alone(const rnn_options *options)
                         ? show(options)
                         : rnn_export(options->config, options->weights);
 
-    if (st == RNN_OK && (fflush(stdout) != 0 || ferror(stdout)))
-        st = RNN_FAIL(RNN_ERR_IO, "cannot write the output: %s", strerror(errno));
+    st = finish_output(st);
     if (st != RNN_OK)
         complain();
     return (int)st;
