@@ -626,6 +626,27 @@ static void an_error_of_reading_is_given_again_and_again(void **state)
     }
 }
 
+/* A sample that could be read after all does not come as if nothing had been. */
+static void an_error_of_reading_is_final(void **state)
+{
+    rnn_loader_cfg cfg = default_cfg();
+    rnn_loader *loader = create(&cfg);
+    const rnn_batch *batch;
+
+    (void)state;
+    fails_after = 1;
+    seek(loader, 0, 0);
+    assert_int_equal(rnn_loader_next(loader, &batch), RNN_ERR_IO);
+    fails_after = 0;
+    for (int again = 0; again < 3; again++) {
+        pause_ms(5);
+        assert_int_equal(rnn_loader_next(loader, &batch), RNN_ERR_IO);
+        assert_null(batch);
+        seek(loader, 0, N_BATCHES); /* the end of an epoch, too */
+    }
+    rnn_loader_destroy(&loader);
+}
+
 static void destroying_a_failed_loader_does_not_hang(void **state)
 {
     (void)state;
@@ -688,6 +709,7 @@ int main(void)
         cmocka_unit_test(waiting_is_counted_and_never_exceeds_the_time_passed),
         cmocka_unit_test(the_end_of_an_epoch_costs_no_waiting),
         cmocka_unit_test(an_error_of_reading_is_given_again_and_again),
+        cmocka_unit_test(an_error_of_reading_is_final),
         cmocka_unit_test(destroying_a_failed_loader_does_not_hang),
         cmocka_unit_test(settings_that_do_not_fit_are_refused),
         cmocka_unit_test(batches_larger_than_memory_are_refused),
