@@ -181,7 +181,8 @@ bool rnn_dataset_format_uses(size_t format, const char *key);
  *   idx      images and labels, plain or with ".gz" added. Refused: a bad magic, a header that
  *            does not match the file's size, an image and label count that differ, a label >=
  *            cfg->n_classes, no samples.
- *   ts       the UCR and UEA archives' text format, see datasets/ts.c.
+ *   ts       the UCR and UEA archives' text format, with a class or a number as target; see
+ *            datasets/ts.c.
  *   strings  pairs of an input and a target with the same number of characters (code points), at
  *            least one. An input becomes tokens, its target a label per step, both numbered by
  *            their place in the alphabet; characters outside it are refused. No test samples.
