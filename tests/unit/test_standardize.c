@@ -318,6 +318,71 @@ static void nothing_is_fitted_unless_asked_for(void **state)
     rnn_dataset_destroy(&dataset);
 }
 
+/* -- Targets ------------------------------------------------------------------------------------*/
+
+static void write_text(const char *name, const char *text)
+{
+    FILE *file = fopen(name, "w");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* By hand: 1, 3 and 8 have mean 4 and variance (9 + 1 + 16) / 3; 5, 5 and 5 have none. */
+static void targets_of_steps_are_standardised(void **state)
+{
+    static const char *const x_column[] = {"x"}, *const target_columns[] = {"a", "b"};
+    enum { STEPS = 4, ROWS = 2 };
+    const double std = sqrt(26.0 / 3);
+    const float expected[STEPS][2] = {
+        {(float)(-3 / std), 0}, {(float)(-1 / std), 0}, {(float)(4 / std), 0}};
+    const float other[STEPS][2] = {{(float)(-14 / std), 1}};
+    rnn_dataset_cfg cfg = {.format = "csv",
+                           .search = search,
+                           .n_search = 1,
+                           .file = {"t.csv", "", "e.csv"},
+                           .std = 1,
+                           .columns = x_column,
+                           .n_columns = 1,
+                           .target_columns = target_columns,
+                           .n_target_columns = 2,
+                           .look_back = 1,
+                           .stride = 1,
+                           .target = RNN_TARGET_CHOICE_STEP_VALUES,
+                           .standardize_targets = true};
+    float x[STEPS][ROWS], target[STEPS][ROWS][2], restored[3][2];
+    int32_t length[ROWS];
+    const rnn_dataset_slice slice = {.x = *x, .length = length, .target = **target};
+    rnn_dataset *dataset;
+
+    (void)state;
+    write_text("t.csv", "x,a,b\n1,1,5\n2,3,5\n3,8,5\n");
+    write_text("e.csv", "x,a,b\n7,-10,6\n");
+    dataset = open_cfg(&cfg);
+    assert_null(rnn_dataset_get_fit(dataset)->mean);
+    assert_int_equal(rnn_dataset_get_fit(dataset)->n_target_values, 2);
+    assert_true(rnn_dataset_get_fit(dataset)->target_mean[1] == 5);
+    assert_true(rnn_dataset_get_fit(dataset)->target_std[1] == 1);
+    for (int split = RNN_SPLIT_TRAIN; split <= RNN_SPLIT_TEST; split += 2) {
+        memset(target, 0xFF, sizeof target);
+        assert_int_equal(
+            rnn_dataset_gather(dataset, (rnn_split)split, (uint64_t[]){0}, 1, ROWS, STEPS, &slice),
+            RNN_OK);
+        for (size_t t = 0; t < STEPS; t++)
+            for (size_t i = 0; i < 2; i++) {
+                assert_true(target[t][0][i] == (split == 0 ? expected : other)[t][i]);
+                assert_true(target[t][1][i] == 0);
+            }
+        assert_true(x[0][0] == (split == 0 ? 1 : 7)); /* not the inputs */
+    }
+    memcpy(restored, expected, sizeof restored);
+    rnn_dataset_restore_targets(dataset, 3, *restored);
+    assert_true(fabsf(restored[0][0] - 1) < 1e-6f && fabsf(restored[2][0] - 8) < 1e-6f);
+    assert_true(restored[0][1] == 5 && restored[2][1] == 5);
+    rnn_dataset_destroy(&dataset);
+}
+
 /* -- A trained model's --------------------------------------------------------------------------*/
 
 static void given_numbers_are_used_as_they_are(void **state)
@@ -384,10 +449,7 @@ static void numbers_for_other_data_are_refused(void **state)
     cfg.format = "text";
     cfg.seq_len = 4;
     cfg.file[RNN_SPLIT_TRAIN] = "t.txt";
-    FILE *file = fopen("t.txt", "w");
-    assert_non_null(file);
-    fputs("abab", file);
-    assert_int_equal(fclose(file), 0);
+    write_text("t.txt", "abab");
     assert_cfg_refused(&cfg, "trained on standardised features, this data has tokens");
 }
 
@@ -421,6 +483,7 @@ int main(void)
         IN_FOLDER(constant_features_become_zero),
         IN_FOLDER(fixed_numbers_come_first),
         IN_FOLDER(nothing_is_fitted_unless_asked_for),
+        IN_FOLDER(targets_of_steps_are_standardised),
         IN_FOLDER(given_numbers_are_used_as_they_are),
         IN_FOLDER(a_model_without_numbers_stays_without),
         IN_FOLDER(numbers_for_other_data_are_refused),
