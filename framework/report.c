@@ -19,7 +19,7 @@ struct rnn_report {
     const rnn_run *run;
     bool prints;
     progress_style style;
-    bool bar_shown, header_shown;
+    bool bar_shown, header_shown, wait_shown;
     double last_progress; /* monotonic seconds */
     FILE *jsonl;
 };
@@ -432,9 +432,11 @@ static void print_row(rnn_report *report, const rnn_epoch_summary *s)
     snprintf(epoch, sizeof epoch, "%" PRIu64, s->epoch);
     rnn_report_line(report, epoch, "%s %10.0f %8.1f  %016" PRIx64, line + 1, s->samples_per_second,
                     s->seconds, s->digest);
-    if (s->data_wait > 0.05)
-        rnn_report_line(report, "", "%.0f %% of the time went into waiting for data",
+    if (s->data_wait > 0.05 && s->seconds > 1.0 && !report->wait_shown) {
+        report->wait_shown = true; /* once is enough; metrics.jsonl has it of every epoch */
+        rnn_report_line(report, "NOTE", "%.0f %% of this epoch's time went into waiting for data",
                         100 * s->data_wait);
+    }
 }
 
 void rnn_scores_print(const rnn_scores *scores, bool has_characters, FILE *out)
