@@ -449,7 +449,8 @@ static void clear_target(const arrays *content, const transfer *t, const rnn_dat
         if (is_label(content->target))
             into->label[place] = -1;
         else
-            memset(into->target + place * t->width, 0, t->width * sizeof *into->target);
+            for (size_t i = 0; i < t->width; i++)
+                into->target[place * t->width + i] = NAN;
     }
 }
 

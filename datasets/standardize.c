@@ -204,7 +204,7 @@ void rnn_dataset_scale_row(const rnn_dataset_fit *fit, const rnn_dataset_info *i
 
     if (fit->mean != NULL)
         scale(into->x + row * n_x, length, rows * n_x, n_x, fit->mean, fit->std);
-    if (fit->target_mean != NULL && info->has_targets) /* else they are and stay 0 */
+    if (fit->target_mean != NULL)
         scale(into->target + row * n_target, info->target == RNN_TARGET_STEP_VALUES ? length : 1,
               rows * n_target, n_target, fit->target_mean, fit->target_std);
 }

@@ -39,7 +39,6 @@ typedef struct time_series {
     char **classes; /* [n_classes] names by number */
     size_t n_classes;
     rnn_ts_set sets[RNN_N_SPLITS];
-    bool has_targets; /* some sample a class, or every one a value */
 } time_series;
 
 /* -- What files have in common ------------------------------------------------------------------*/
@@ -166,21 +165,17 @@ done:
 
 /* -- As a dataset -------------------------------------------------------------------------------*/
 
-/* Values are all there or none is in use, since nothing marks one that is not. */
+/* Whether any sample has one. */
 static bool has_targets(const time_series *content)
 {
-    size_t n_samples = 0, n_labels = 0, n_values = 0;
-
     for (int split = 0; split < RNN_N_SPLITS; split++) {
         const rnn_ts_set *set = &content->sets[split];
 
-        n_samples += set->n_samples;
-        for (size_t i = 0; i < set->n_samples; i++) {
-            n_labels += set->samples[i].label >= 0 ? 1 : 0;
-            n_values += isnan(set->samples[i].value) ? 0 : 1;
-        }
+        for (size_t i = 0; i < set->n_samples; i++)
+            if (set->samples[i].label >= 0 || !isnan(set->samples[i].value))
+                return true;
     }
-    return content->target == RNN_TS_VALUE ? n_values == n_samples : n_labels > 0;
+    return false;
 }
 
 static void fill_info(rnn_dataset_info *info, const time_series *content)
@@ -203,7 +198,7 @@ static void fill_info(rnn_dataset_info *info, const time_series *content)
     info->name = content->name != NULL ? content->name : "unknown";
     info->n_features = content->n_dims;
     info->target = content->target == RNN_TS_VALUE ? RNN_TARGET_VALUES : RNN_TARGET_LABEL;
-    info->has_targets = content->has_targets;
+    info->has_targets = has_targets(content);
     info->n_classes = content->n_classes;
     info->n_target_values = content->target == RNN_TS_VALUE ? 1 : 0;
     info->digest = rnn_digest(digests, n_digests * sizeof *digests);
@@ -234,7 +229,6 @@ static rnn_status open_series(void **out, rnn_dataset_info *info, const rnn_data
     RNN_TRY_GOTO(st, rnn_reader_check_scale(cfg), done);
     RNN_TRY_GOTO(st, RNN_ALLOC(&content, 1, "a dataset"), done);
     RNN_TRY_GOTO(st, read_all(content, cfg), done);
-    content->has_targets = has_targets(content);
     fill_info(info, content);
     *out = content;
     content = NULL;
@@ -262,7 +256,7 @@ static rnn_status read_row(const void *handle, rnn_split split, size_t i, size_t
     size_t n_dims = content->n_dims;
 
     if (content->target == RNN_TS_VALUE)
-        into->target[row] = content->has_targets ? s->value : 0.0f;
+        into->target[row] = s->value;
     else
         into->label[row] = s->label;
     for (size_t t = 0; t < s->length; t++)
