@@ -1,3 +1,4 @@
+#include "tests/unit/crafted_checkpoint.h"
 #include "tests/unit/temporary_folder.h"
 
 #include <fcntl.h>
@@ -17,7 +18,7 @@
 #include "kernels/digest.h"
 #include "kernels/memory.h"
 
-enum { TRAILER_SIZE = 32, MAX_BYTES = 1 << 20, N_ROWS = 3, N_METRICS = 2 };
+enum { MAX_BYTES = 1 << 20, N_ROWS = 3, N_METRICS = 2 };
 
 static const char CREATED_AT[] = "2024-02-29T12:00:00Z";
 static const char CONFIG[] = "[run]\nname = \"größe\"\n";
@@ -115,7 +116,12 @@ static void create_trained(run *r, rnn_optimizer_type type)
                                  .dataset_digest = UINT64_C(0xfedcba9876543210),
                                  .epoch_seconds = 0.25,
                                  .best_metric = NAN,
-                                 .best_step = 40};
+                                 .best_step = 40,
+                                 .epoch_targets = 62,
+                                 .stale_epochs = 2,
+                                 .plateau_scale = 0.25,
+                                 .plateau_best = 1.5,
+                                 .plateau_bad_epochs = 1};
     r->history.n_rows = N_ROWS;
     assert_int_equal(RNN_ALLOC(&r->history.values, N_ROWS * N_METRICS, "history"), RNN_OK);
     for (int i = 0; i < N_ROWS * N_METRICS; i++)
@@ -543,76 +549,8 @@ static void other_files_are_refused(void **state)
 /* -- Wrong content under a valid digest ----------------------------------------------------------
  */
 
-/* Puts a trailer behind an image, as someone would who knows how. */
-static void write_sealed(const char *path, const char *image, size_t n_image, uint64_t version,
-                         uint64_t length)
-{
-    char *file = test_malloc(n_image + TRAILER_SIZE);
-    uint64_t fields[2] = {version, length}, digest;
-
-    memcpy(file, image, n_image);
-    memcpy(file + n_image, "RNNTRAIL", 8);
-    memcpy(file + n_image + 8, fields, 16);
-    digest = rnn_digest(file, n_image + 24);
-    memcpy(file + n_image + 24, &digest, 8);
-    assert_int_equal(rnn_file_write(path, file, n_image + TRAILER_SIZE), RNN_OK);
-    test_free(file);
-}
-
-/* Changes an image with libhdf5 and seals it again. */
-static void craft(const char *path, const char *image, size_t n_image, void (*change)(hid_t file))
-{
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS), file;
-    ssize_t size;
-    char *changed;
-
-    assert_true(H5Pset_fapl_core(access, 4096, 0) >= 0);
-    assert_true(H5Pset_file_image(access, (void *)(uintptr_t)image, n_image) >= 0);
-    file = H5Fopen("crafted", H5F_ACC_RDWR, access);
-    assert_true(file >= 0);
-    change(file);
-    assert_true(H5Fflush(file, H5F_SCOPE_GLOBAL) >= 0);
-    size = H5Fget_file_image(file, NULL, 0);
-    assert_true(size > 0);
-    changed = test_malloc((size_t)size);
-    assert_int_equal(H5Fget_file_image(file, changed, (size_t)size), size);
-    H5Fclose(file);
-    H5Pclose(access);
-    write_sealed(path, changed, (size_t)size, 1, (uint64_t)size);
-    test_free(changed);
-}
-
 static const char WEIGHT[] = "/model/0_lstm/weight_ih_l0"; /* [8][3] */
 static const char BIAS[] = "/model/2_linear/bias";         /* [5] */
-
-static void drop(hid_t file, const char *path)
-{
-    assert_true(H5Ldelete(file, path, H5P_DEFAULT) >= 0);
-}
-
-/* Puts a dataset where another was; `list` is closed. Values are written unless `values` is NULL.
- */
-static void put_dataset(hid_t file, const char *path, hid_t type, hid_t space, hid_t list,
-                        const void *values)
-{
-    hid_t dataset;
-
-    if (H5Lexists(file, path, H5P_DEFAULT) > 0)
-        drop(file, path);
-    dataset = H5Dcreate2(file, path, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
-    assert_true(dataset >= 0);
-    if (values != NULL)
-        assert_true(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
-    H5Dclose(dataset);
-    H5Sclose(space);
-    if (list != H5P_DEFAULT)
-        H5Pclose(list);
-}
-
-static hid_t space_of(int n_dims, hsize_t a, hsize_t b)
-{
-    return H5Screate_simple(n_dims, (hsize_t[]){a, b, 1}, NULL);
-}
 
 static void set_value(hid_t file, const char *path, size_t i, float value)
 {
@@ -1052,6 +990,284 @@ static void a_resealed_checkpoint_is_accepted(void **state)
     craft("crafted.h5", image, n_image, leave_unchanged);
     assert_int_equal(rnn_checkpoint_read("crafted.h5", &read.checkpoint), RNN_OK);
     assert_same_run(&read, &r);
+    rnn_free(image);
+    destroy_run(&read);
+    destroy_run(&r);
+}
+
+/* -- Blocks --------------------------------------------------------------------------------------
+ */
+
+enum { N_BLOCKS = 4 };
+
+static float states[2][3][2] = {{{1.0f, -0.0f}, {2.5f, 3.0f}, {4.0f, 5.0f}}, {{6.0f, 1e-42f}}};
+static double means[3] = {0.1, -1e300, 5e-324};
+static char words[3][4] = {"a", "\xC3\xA9\n!", ""}; /* one that fills its row, one that is empty */
+
+static const rnn_block written_blocks[N_BLOCKS] = {
+    {"state/0_lstm/h", RNN_BLOCK_FLOAT32, 3, {2, 3, 2}, states},
+    {"data/mean", RNN_BLOCK_FLOAT64, 1, {3}, means},
+    {"data/texts", RNN_BLOCK_TEXTS, 2, {3, 4}, words},
+    {"alone", RNN_BLOCK_FLOAT64, 2, {1, 2}, means},
+};
+
+/* What a reader asks for: the paths and types alone, and shapes of nothing. */
+static void ask(rnn_block *blocks, const rnn_block *like, size_t n)
+{
+    memset(blocks, 0xa5, n * sizeof *blocks);
+    for (size_t i = 0; i < n; i++) {
+        memcpy(blocks[i].path, like[i].path, sizeof like[i].path);
+        blocks[i].type = like[i].type;
+        blocks[i].values = NULL;
+    }
+}
+
+static void *image_with_blocks(size_t *n_image)
+{
+    void *image;
+    run r;
+
+    create_trained(&r, RNN_OPTIMIZER_ADAM);
+    r.checkpoint.blocks = written_blocks;
+    r.checkpoint.n_blocks = N_BLOCKS;
+    assert_int_equal(rnn_checkpoint_image_write(&r.checkpoint, CREATED_AT, 0, &image, n_image),
+                     RNN_OK);
+    assert_int_equal(rnn_checkpoint_write(&r.checkpoint, ".", NULL), RNN_OK);
+    destroy_run(&r);
+    return image;
+}
+
+static void blocks_survive_a_round_trip(void **state)
+{
+    static const size_t n_bytes[N_BLOCKS] = {sizeof states, sizeof means, sizeof words,
+                                             2 * sizeof *means};
+    rnn_block read[N_BLOCKS];
+    size_t n_image;
+    run r;
+
+    (void)state;
+    rnn_free(image_with_blocks(&n_image));
+    ask(read, written_blocks, N_BLOCKS);
+    assert_int_equal(rnn_checkpoint_read_blocks("latest.h5", read, N_BLOCKS), RNN_OK);
+    for (size_t i = 0; i < N_BLOCKS; i++) {
+        assert_int_equal(read[i].n_dims, written_blocks[i].n_dims);
+        for (int d = 0; d < read[i].n_dims; d++)
+            assert_int_equal(read[i].shape[d], written_blocks[i].shape[d]);
+        assert_memory_equal(read[i].values, written_blocks[i].values, n_bytes[i]);
+        rnn_free(read[i].values);
+    }
+    create_empty(&r, RNN_OPTIMIZER_ADAM); /* who does not ask for them does not mind */
+    assert_int_equal(rnn_checkpoint_read("latest.h5", &r.checkpoint), RNN_OK);
+    destroy_run(&r);
+    assert_tool_reads("h5ls -r", "latest.h5", "/data/texts");
+}
+
+static void absent_blocks_are_null(void **state)
+{
+    static const rnn_block none[] = {{.path = "data/std", .type = RNN_BLOCK_FLOAT64},
+                                     {.path = "data", .type = RNN_BLOCK_FLOAT64},
+                                     {.path = "state/1_gru/h", .type = RNN_BLOCK_FLOAT32},
+                                     {.path = "alone/x", .type = RNN_BLOCK_FLOAT32}};
+    rnn_block read[4];
+    size_t n_image;
+
+    (void)state;
+    write_step(".", 1, NULL);
+    ask(read, written_blocks, N_BLOCKS);
+    assert_int_equal(rnn_checkpoint_read_blocks("latest.h5", read, N_BLOCKS), RNN_OK);
+    for (size_t i = 0; i < N_BLOCKS; i++)
+        assert_null(read[i].values);
+    assert_refused(RNN_ERR_NOINPUT, rnn_checkpoint_read_blocks("none.h5", read, N_BLOCKS),
+                   "none.h5");
+    rnn_free(image_with_blocks(&n_image));
+    ask(read, none, 4);
+    assert_int_equal(rnn_checkpoint_read_blocks("latest.h5", read, 1), RNN_OK);
+    assert_int_equal(rnn_checkpoint_read_blocks("latest.h5", read + 2, 2), RNN_OK);
+    assert_null(read[0].values);
+    assert_null(read[2].values);
+    assert_null(read[3].values); /* below a dataset there is nothing */
+    assert_refused(RNN_ERR_DATA, rnn_checkpoint_read_blocks("latest.h5", read + 1, 1),
+                   "/data is not a dataset");
+    assert_null(read[1].values);
+}
+
+static void a_block_that_is_not_finite_is_not_written(void **state)
+{
+    static double bad[] = {1.0, (double)INFINITY};
+    static float worse[] = {NAN};
+    static const rnn_block blocks[] = {{"data/mean", RNN_BLOCK_FLOAT64, 1, {2}, bad},
+                                       {"state/x", RNN_BLOCK_FLOAT32, 2, {1, 1}, worse}};
+    static const char *const expected[] = {"/data/mean is not finite: value 1 of 2 is inf",
+                                           "/state/x is not finite: value 0 of 1"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        run r;
+
+        create_trained(&r, RNN_OPTIMIZER_ADAM);
+        r.checkpoint.blocks = &blocks[i];
+        r.checkpoint.n_blocks = 1;
+        assert_refused(RNN_ERR_NONFINITE, rnn_checkpoint_write(&r.checkpoint, ".", NULL),
+                       expected[i]);
+        assert_int_equal(count_entries("."), 0);
+        destroy_run(&r);
+    }
+}
+
+static void make_states_double(hid_t file)
+{
+    put_dataset(file, "/state/0_lstm/h", H5T_IEEE_F64LE, space_of(1, 3, 0), H5P_DEFAULT, means);
+}
+
+static void make_means_float(hid_t file)
+{
+    put_dataset(file, "/data/mean", H5T_IEEE_F32LE, space_of(1, 3, 0), H5P_DEFAULT, ZEROS);
+}
+
+static void make_means_text(hid_t file)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+
+    H5Tset_size(type, 8);
+    put_dataset(file, "/data/mean", type, space_of(1, 3, 0), H5P_DEFAULT, ZEROS);
+    H5Tclose(type);
+}
+
+static void make_texts_numbers(hid_t file)
+{
+    put_dataset(file, "/data/texts", H5T_IEEE_F32LE, space_of(1, 3, 0), H5P_DEFAULT, ZEROS);
+}
+
+static void vary_the_length_of_texts(hid_t file)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+
+    H5Tset_size(type, H5T_VARIABLE);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    H5Tset_strpad(type, H5T_STR_NULLPAD);
+    put_dataset(file, "/data/texts", type, space_of(1, 3, 0), H5P_DEFAULT, NULL);
+    H5Tclose(type);
+}
+
+static void make_texts_a_table(hid_t file)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+
+    H5Tset_size(type, 4);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    H5Tset_strpad(type, H5T_STR_NULLPAD);
+    put_dataset(file, "/data/texts", type, space_of(2, 3, 1), H5P_DEFAULT, words);
+    H5Tclose(type);
+}
+
+static void make_a_mean_a_scalar(hid_t file)
+{
+    put_dataset(file, "/data/mean", H5T_IEEE_F64LE, H5Screate(H5S_SCALAR), H5P_DEFAULT, means);
+}
+
+static void give_states_four_dimensions(hid_t file)
+{
+    hid_t space = H5Screate_simple(4, (hsize_t[]){2, 1, 3, 2}, NULL);
+
+    put_dataset(file, "/state/0_lstm/h", H5T_IEEE_F32LE, space, H5P_DEFAULT, states);
+}
+
+static void store_no_mean(hid_t file)
+{
+    put_dataset(file, "/data/mean", H5T_IEEE_F64LE, space_of(1, 3, 0), H5P_DEFAULT, NULL);
+}
+
+static void declare_endless_states(hid_t file)
+{
+    hid_t space = H5Screate_simple(3, (hsize_t[]){1ull << 30, 1ull << 30, 1ull << 30}, NULL);
+
+    put_dataset(file, "/state/0_lstm/h", H5T_IEEE_F32LE, space, H5P_DEFAULT, NULL);
+}
+
+static void make_a_block_a_group(hid_t file)
+{
+    drop(file, "/data/mean");
+    put_group(file, "/data/mean");
+}
+
+static void link_a_block_softly(hid_t file)
+{
+    drop(file, "/data/mean");
+    assert_true(H5Lcreate_soft("/alone", file, "/data/mean", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+}
+
+static void link_blocks_softly(hid_t file)
+{
+    assert_true(H5Lmove(file, "/data", file, "/other", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+    assert_true(H5Lcreate_soft("/other", file, "/data", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+}
+
+/* The other blocks, read before or after it, are given back. */
+static void crafted_blocks_are_refused_by_name(void **state)
+{
+    static const struct {
+        void (*change)(hid_t file);
+        const char *expected;
+    } cases[] = {
+        {make_states_double, "/state/0_lstm/h is not of type little-endian float"},
+        {make_means_float, "/data/mean is not of type little-endian float"},
+        {make_means_text, "/data/mean is not of type little-endian float"},
+        {make_texts_numbers, "/data/texts is not of type text of fixed length"},
+        {vary_the_length_of_texts, "/data/texts is not of type text of fixed length"},
+        {make_texts_a_table, "/data/texts has 2 dimensions, expected 1"},
+        {make_a_mean_a_scalar, "/data/mean has 0 dimensions, expected 1 to 3"},
+        {give_states_four_dimensions, "/state/0_lstm/h has 4 dimensions, expected 1 to 3"},
+        {store_no_mean, "/data/mean has 0 bytes stored, its shape needs 24"},
+        {declare_endless_states, "/state/0_lstm/h "},
+        {make_a_block_a_group, "/data/mean is not a dataset"},
+        {link_a_block_softly, "/data/mean is a link to elsewhere"},
+        {link_blocks_softly, "/data is a link to elsewhere"},
+    };
+    size_t n_image;
+    void *image;
+
+    (void)state;
+    image = image_with_blocks(&n_image);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rnn_block read[N_BLOCKS];
+
+        ask(read, written_blocks, N_BLOCKS);
+        craft("crafted.h5", image, n_image, cases[i].change);
+        assert_refused(RNN_ERR_DATA, rnn_checkpoint_read_blocks("crafted.h5", read, N_BLOCKS),
+                       cases[i].expected);
+        assert_non_null(strstr(rnn_error_message(), "crafted.h5: "));
+        for (size_t k = 0; k < N_BLOCKS; k++)
+            assert_null(read[k].values);
+    }
+    rnn_free(image);
+}
+
+static void lose_later_progress(hid_t file)
+{
+    static const char *const names[] = {"epoch_targets", "stale_epochs", "plateau_scale",
+                                        "plateau_best", "plateau_bad_epochs"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_true(H5Adelete_by_name(file, "/progress", names[i], H5P_DEFAULT) >= 0);
+}
+
+static void progress_of_older_files_has_defaults(void **state)
+{
+    run r, read;
+    void *image;
+    size_t n_image;
+
+    (void)state;
+    create_trained(&r, RNN_OPTIMIZER_ADAM);
+    create_empty(&read, RNN_OPTIMIZER_ADAM);
+    assert_int_equal(rnn_checkpoint_image_write(&r.checkpoint, CREATED_AT, 0, &image, &n_image),
+                     RNN_OK);
+    craft("crafted.h5", image, n_image, lose_later_progress);
+    assert_int_equal(rnn_checkpoint_read("crafted.h5", &read.checkpoint), RNN_OK);
+    assert_int_equal(read.progress.epoch_targets, r.progress.epoch_samples);
+    assert_int_equal(read.progress.stale_epochs, 0);
+    assert_int_equal(read.progress.plateau_bad_epochs, 0);
+    assert_true(read.progress.plateau_scale == 1.0 && isnan(read.progress.plateau_best));
     rnn_free(image);
     destroy_run(&read);
     destroy_run(&r);
@@ -1751,6 +1967,11 @@ int main(void)
         IN_FOLDER(other_files_are_refused),
         IN_FOLDER(crafted_content_is_refused_by_name),
         IN_FOLDER(a_resealed_checkpoint_is_accepted),
+        IN_FOLDER(blocks_survive_a_round_trip),
+        IN_FOLDER(absent_blocks_are_null),
+        IN_FOLDER(a_block_that_is_not_finite_is_not_written),
+        IN_FOLDER(crafted_blocks_are_refused_by_name),
+        IN_FOLDER(progress_of_older_files_has_defaults),
         IN_FOLDER(layers_read_back_with_all_sizes),
         IN_FOLDER(the_number_of_classes_reads_back),
         IN_FOLDER(a_tied_layer_reads_back),
