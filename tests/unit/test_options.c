@@ -60,6 +60,10 @@ static void each_command_is_understood(void **state)
         {{"export", "a.toml", "--output=w.h5"}, RNN_COMMAND_EXPORT},
         {{"export", "-ow.h5", "a.toml"}, RNN_COMMAND_EXPORT},
         {{"import", "a.toml", "--from=w.h5"}, RNN_COMMAND_IMPORT},
+        {{"eval", "a.toml"}, RNN_COMMAND_EVAL},
+        {{"a.toml", "--set", "run.seed=2"}, RNN_COMMAND_TRAIN},
+        {{"predict", "a.toml", "-op.csv"}, RNN_COMMAND_PREDICT},
+        {{"sample", "a.toml"}, RNN_COMMAND_SAMPLE},
         {{"--help"}, RNN_COMMAND_HELP},
         {{"-h"}, RNN_COMMAND_HELP},
         {{"--help", "--nonsense"}, RNN_COMMAND_HELP},
@@ -92,6 +96,55 @@ static void weights_are_taken_by_export_and_import(void **state)
     assert_int_equal(options.n_overrides, 1);
     assert_int_equal(PARSE(&options, "show", "a.toml"), RNN_OK);
     assert_null(options.weights);
+}
+
+static void trained_models_take_data(void **state)
+{
+    rnn_options options;
+
+    (void)state;
+    assert_int_equal(PARSE(&options, "eval", "a.h5"), RNN_OK);
+    assert_string_equal(options.config, "a.h5");
+    assert_null(options.data);
+    assert_null(options.output);
+    assert_int_equal(PARSE(&options, "eval", "--set", "train.batch_size=2", "a.h5", "b.ts"),
+                     RNN_OK);
+    assert_string_equal(options.config, "a.h5");
+    assert_string_equal(options.data, "b.ts");
+    assert_int_equal(options.n_overrides, 1);
+    assert_int_equal(PARSE(&options, "predict", "a.h5", "-o", "p.h5", "b.ts"), RNN_OK);
+    assert_string_equal(options.data, "b.ts");
+    assert_string_equal(options.output, "p.h5");
+    assert_null(options.weights);
+    assert_int_equal(PARSE(&options, "predict", "--output=p.csv", "a.h5"), RNN_OK);
+    assert_string_equal(options.output, "p.csv");
+    assert_null(options.data);
+}
+
+static void text_is_written_as_asked(void **state)
+{
+    rnn_options options;
+
+    (void)state;
+    assert_int_equal(PARSE(&options, "sample", "a.h5"), RNN_OK);
+    assert_string_equal(options.write.prompt, "");
+    assert_int_equal(options.write.length, 500);
+    assert_true(options.write.sampling.temperature == 1.0);
+    assert_int_equal(options.write.sampling.top_k, 0);
+    assert_int_equal(options.write.sampling.seed, 1);
+    assert_int_equal(PARSE(&options, "sample", "--prompt", "a b\n", "--length=0", "a.h5",
+                           "--temperature", "0.75", "--top-k", "40", "--seed",
+                           "9223372036854775807"),
+                     RNN_OK);
+    assert_string_equal(options.config, "a.h5");
+    assert_string_equal(options.write.prompt, "a b\n");
+    assert_int_equal(options.write.length, 0);
+    assert_true(options.write.sampling.temperature == 0.75);
+    assert_int_equal(options.write.sampling.top_k, 40);
+    assert_true(options.write.sampling.seed == INT64_MAX);
+    assert_int_equal(PARSE(&options, "sample", "--temperature=0", "--prompt=", "a.h5"), RNN_OK);
+    assert_true(options.write.sampling.temperature == 0.0);
+    assert_string_equal(options.write.prompt, "");
 }
 
 static void overrides_keep_their_order(void **state)
@@ -133,6 +186,41 @@ static void what_is_not_understood_is_refused_by_name(void **state)
         {{"import", "a.toml"}, "no weights given (--from FILE)"},
         {{"import", "a.toml", "b.toml", "--from", "w.h5"}, "\"b.toml\""},
         {{"import", "--from", "w.h5", "--check", "a.toml"}, "import and --check"},
+        {{"a.toml", "-o", "w.h5"}, "-o is only for rnntrain export and predict"},
+        {{"eval"}, "no checkpoint given"},
+        {{"eval", "a.h5", "b.ts", "c.ts"}, "one data set at a time: \"c.ts\""},
+        {{"eval", "a.h5", "--check"}, "eval and --check do not go together"},
+        {{"eval", "a.h5", "-o", "p.csv"}, "-o is only for"},
+        {{"eval", "a.h5", "--seed", "2"}, "--seed is only for rnntrain sample"},
+        {{"predict", "-o", "p.csv"}, "no checkpoint given"},
+        {{"predict", "a.h5", "b.ts"}, "predict: no file to write given (-o FILE)"},
+        {{"predict", "a.h5", "-o"}, "-o wants a value"},
+        {{"predict", "a.h5", "-o", "p.csv", "--check"}, "predict and --check"},
+        {{"predict", "a.h5", "-op.csv", "--from", "w.h5"}, "--from is only for"},
+        {{"predict", "a.h5", "-op.csv", "--prompt=x"}, "--prompt is only for rnntrain sample"},
+        {{"a.toml", "--length", "3"}, "--length is only for rnntrain sample"},
+        {{"bench", "a.toml", "--top-k=3"}, "--top-k is only for rnntrain sample"},
+        {{"show", "a.h5", "--temperature=1"}, "--temperature is only for rnntrain sample"},
+        {{"sample"}, "no checkpoint given"},
+        {{"sample", "a.h5", "b.txt"}, "\"b.txt\" is too much"},
+        {{"sample", "a.h5", "--set", "run.seed=2"}, "sample and --set do not go together"},
+        {{"sample", "a.h5", "-o", "t.txt"}, "-o is only for"},
+        {{"sample", "a.h5", "--check"}, "sample and --check"},
+        {{"sample", "a.h5", "--prompt"}, "--prompt wants a value"},
+        {{"sample", "a.h5", "--length", "-1"}, "--length: expected a whole number from 0"},
+        {{"sample", "a.h5", "--length="}, "--length: expected a whole number"},
+        {{"sample", "a.h5", "--length=1.5"}, "found \"1.5\""},
+        {{"sample", "a.h5", "--length= 1"}, "found \" 1\""},
+        {{"sample", "a.h5", "--length=2147483648"}, "from 0 to 2147483647"},
+        {{"sample", "a.h5", "--top-k", "many"}, "--top-k: expected a whole number"},
+        {{"sample", "a.h5", "--seed=0x10"}, "found \"0x10\""},
+        {{"sample", "a.h5", "--seed=9223372036854775808"}, "--seed: expected a whole number"},
+        {{"sample", "a.h5", "--seed=99999999999999999999999"}, "--seed: expected a whole number"},
+        {{"sample", "a.h5", "--temperature=-0.1"}, "--temperature: expected a number from 0 on"},
+        {{"sample", "a.h5", "--temperature=nan"}, "found \"nan\""},
+        {{"sample", "a.h5", "--temperature=inf"}, "found \"inf\""},
+        {{"sample", "a.h5", "--temperature="}, "--temperature: expected a number"},
+        {{"sample", "a.h5", "--temperature=1x"}, "found \"1x\""},
     };
     rnn_options options;
 
@@ -206,6 +294,8 @@ int main(void)
         cmocka_unit_test(a_configuration_alone_means_train),
         cmocka_unit_test(each_command_is_understood),
         cmocka_unit_test(weights_are_taken_by_export_and_import),
+        cmocka_unit_test(trained_models_take_data),
+        cmocka_unit_test(text_is_written_as_asked),
         cmocka_unit_test(overrides_keep_their_order),
         cmocka_unit_test(what_is_not_understood_is_refused_by_name),
         cmocka_unit_test(one_override_too_many_is_refused),
