@@ -153,7 +153,7 @@ static void print_dataset(rnn_report *report)
                         "this is not %s but %s: results are not comparable with %s's%s", expected,
                         info->name, expected,
                         strcmp(expected, "MNIST") == 0
-                            ? " (launch/fetch-mnist downloads MNIST to where it is looked for)"
+                            ? " (launch/fetch mnist downloads MNIST to where it is looked for)"
                             : "");
 }
 
