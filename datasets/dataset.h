@@ -82,6 +82,12 @@ typedef struct rnn_dataset_fit {
 
 void rnn_dataset_fit_free(rnn_dataset_fit *fit);
 
+/* What a trained model answers, for data that has no targets to tell. */
+typedef struct rnn_dataset_answer {
+    rnn_target_kind kind;
+    size_t n_values; /* classes, or floats */
+} rnn_dataset_answer;
+
 /*
  * Plain settings; strings are borrowed for the duration of rnn_dataset_open. Names are those of the
  * configuration's [dataset] table; which format uses which is in its reader.
@@ -136,8 +142,9 @@ typedef struct rnn_dataset_cfg {
 
     rnn_target_choice target; /* csv, hdf5, npy */
 
-    const rnn_dataset_fit *fit; /* of a trained model, to be used as it is; NULL: fit anew */
-    bool needs_no_targets;      /* missing targets are no error: labels are -1, values NAN */
+    const rnn_dataset_fit *fit;       /* of a trained model, to be used as it is; NULL: fit anew */
+    const rnn_dataset_answer *answer; /* taken for the targets where there are none; or NULL */
+    bool needs_no_targets;            /* missing targets are no error: labels are -1, values NAN */
 } rnn_dataset_cfg;
 
 typedef struct rnn_dataset rnn_dataset;

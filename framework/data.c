@@ -132,6 +132,7 @@ rnn_status rnn_data_open(rnn_dataset **out, const rnn_config *config,
                         cfg.format, other->path);
     if (other != NULL) {
         cfg.fit = other->fit;
+        cfg.answer = other->answer;
         cfg.needs_no_targets = other->needs_no_targets;
         if (other->path != NULL) {
             RNN_TRY_GOTO(st, locate(&at, other->path), done);

@@ -4,6 +4,7 @@
 
 #include "framework/checkpoint.h"
 #include "framework/data.h"
+#include "framework/exchange.h"
 #include "framework/fit_file.h"
 #include "kernels/digest.h"
 #include "kernels/memory.h"
@@ -20,6 +21,23 @@ static rnn_status read_config(rnn_trained *t, const rnn_trained_cfg *cfg)
     return st == RNN_OK ? rnn_fit_read(cfg->checkpoint, &t->fit) : st;
 }
 
+/* What the model answers: its layers and its loss tell. */
+static rnn_status read_answer(const rnn_trained *t, const char *checkpoint,
+                              rnn_dataset_answer *answer)
+{
+    bool has_classes = t->config.loss.type == RNN_LOSS_CROSS_ENTROPY, is_single;
+    rnn_stored_model stored;
+
+    RNN_TRY(rnn_stored_model_read(&stored, checkpoint));
+    is_single =
+        rnn_model_output(stored.model).is_single || t->config.loss.steps == RNN_LOSS_STEPS_LAST;
+    answer->n_values = rnn_model_output(stored.model).n_features;
+    answer->kind = has_classes ? (is_single ? RNN_TARGET_LABEL : RNN_TARGET_STEP_LABEL)
+                               : (is_single ? RNN_TARGET_VALUES : RNN_TARGET_STEP_VALUES);
+    rnn_stored_model_free(&stored);
+    return RNN_OK;
+}
+
 static rnn_status read_params(rnn_trained *t, const char *checkpoint)
 {
     rnn_progress progress = {0};
@@ -34,11 +52,15 @@ static rnn_status read_params(rnn_trained *t, const char *checkpoint)
 
 static rnn_status open_all(rnn_trained *t, const rnn_trained_cfg *cfg, rnn_comm *comm)
 {
-    const rnn_run_use use = {
-        .data = {.fit = &t->fit, .path = cfg->data, .needs_no_targets = cfg->needs_no_targets},
-        .with_confusion = cfg->with_confusion};
+    rnn_dataset_answer answer;
+    const rnn_run_use use = {.data = {.fit = &t->fit,
+                                      .path = cfg->data,
+                                      .answer = &answer,
+                                      .needs_no_targets = cfg->needs_no_targets},
+                             .with_confusion = cfg->with_confusion};
 
     RNN_TRY(rnn_comm_agree(comm, read_config(t, cfg)));
+    RNN_TRY(rnn_comm_agree(comm, read_answer(t, cfg->checkpoint, &answer)));
     RNN_TRY(rnn_run_create(&t->run, &t->config, &use, comm));
     RNN_TRY(rnn_comm_agree(comm, read_params(t, cfg->checkpoint)));
     return rnn_comm_compare(

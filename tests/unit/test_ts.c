@@ -678,6 +678,39 @@ static void targets_that_are_not_there_stay_nan(void **state)
     rnn_dataset_destroy(&dataset);
 }
 
+/* A model of three values a step gets targets of its kind, all of them unknown. */
+static void without_targets_they_are_of_the_kind_that_the_model_answers(void **state)
+{
+    const rnn_dataset_answer answer = {RNN_TARGET_STEP_VALUES, 3};
+    const rnn_dataset_fit fit = {.texts = NULL};
+    rnn_dataset_cfg cfg = make_cfg("", "t.ts");
+    float x[2][2], target[2][2][3];
+    int32_t length[2];
+    const rnn_dataset_slice slice = {.x = *x, .length = length, .target = **target};
+    const rnn_dataset_info *info;
+    rnn_dataset *dataset;
+
+    (void)state;
+    write_text("t.ts", "@data\n1\n3,4\n");
+    cfg.fit = &fit;
+    cfg.needs_no_targets = true;
+    cfg.answer = &answer;
+    dataset = open_cfg(&cfg);
+    info = rnn_dataset_get_info(dataset);
+    assert_false(info->has_targets);
+    assert_int_equal(info->target, RNN_TARGET_STEP_VALUES);
+    assert_int_equal(info->n_target_values, 3);
+    assert_int_equal(
+        rnn_dataset_gather(dataset, RNN_SPLIT_TEST, (uint64_t[]){0, 1}, 2, 2, 2, &slice), RNN_OK);
+    assert_true(x[0][0] == 1 && x[0][1] == 3 && x[1][1] == 4);
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(isnan((double)target[0][0][i]) && isnan((double)target[0][1][i]));
+        assert_true(isnan((double)target[1][1][i]));
+        assert_true(target[1][0][i] == 0); /* behind the end */
+    }
+    rnn_dataset_destroy(&dataset);
+}
+
 static void new_data_must_fit_the_model(void **state)
 {
     static const struct {
@@ -935,6 +968,7 @@ int main(void)
         IN_FOLDER(targets_may_be_missing_where_they_are_not_needed),
         IN_FOLDER(values_that_are_not_needed_may_be_missing),
         IN_FOLDER(targets_that_are_not_there_stay_nan),
+        IN_FOLDER(without_targets_they_are_of_the_kind_that_the_model_answers),
         IN_FOLDER(new_data_must_fit_the_model),
         IN_FOLDER(files_that_are_not_there_are_named),
         IN_FOLDER(lines_without_end_are_refused),
