@@ -1,0 +1,316 @@
+/* A run's checkpoints: what is in them, and taking one up again. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "framework/fit_file.h"
+#include "framework/trainer_parts.h"
+#include "kernels/clock.h"
+#include "kernels/memory.h"
+#include "kernels/recurrent.h"
+
+enum { MAX_FAILED_CHECKPOINTS = 3 };
+
+/* -- Checkpoints ----------------------------------------------------------------------------- */
+
+static rnn_checkpoint describe_state(rnn_trainer *t)
+{
+    return (rnn_checkpoint){.model = t->run->model,
+                            .params = t->run->params,
+                            .optimizer = t->run->optimizer,
+                            .progress = &t->progress,
+                            .history = &t->history,
+                            .config = t->run->config_text};
+}
+
+/* The carried states of all rows as blocks; their values are t->carried. */
+static size_t describe_carried(const rnn_trainer *t, rnn_block *blocks)
+{
+    const rnn_carry *carry = rnn_executor_carry(t->run->executor);
+    size_t n = carry != NULL ? rnn_carry_n_arrays(carry) : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const rnn_carry_array *a = rnn_carry_get_array(carry, i);
+
+        blocks[i] = (rnn_block){.type = RNN_BLOCK_FLOAT32,
+                                .n_dims = 3,
+                                .shape = {a->shape[0], a->shape[1], a->shape[2]},
+                                .values = t->carried != NULL ? t->carried + a->offset : NULL};
+        snprintf(blocks[i].path, sizeof blocks[i].path, "state/%s/%s", a->group, a->name);
+    }
+    return n;
+}
+
+/* Collective. Brings the states that all ranks carry together, for the next checkpoint. */
+static rnn_status gather_carried(rnn_trainer *t)
+{
+    const rnn_carry *carry = rnn_executor_carry(t->run->executor);
+    size_t size = carry != NULL ? rnn_carry_size(carry) : 0;
+    double *values = NULL;
+    rnn_status st;
+
+    if (carry == NULL)
+        return RNN_OK;
+    st = RNN_ALLOC(&values, size, "carried states");
+    if (st == RNN_OK && t->carried == NULL)
+        st = RNN_ALLOC(&t->carried, size, "carried states");
+    RNN_TRY_GOTO(st, rnn_comm_agree(t->run->comm, st), done);
+    rnn_carry_save(carry, values);
+    RNN_TRY_GOTO(st, rnn_comm_sum_exact(t->run->comm, values, size), done);
+    for (size_t i = 0; i < size; i++)
+        t->carried[i] = (float)values[i];
+done:
+    rnn_free(values);
+    return st;
+}
+
+/* Beside the model: what the data was fitted with, and carried states. */
+static rnn_status write_with_blocks(const rnn_trainer *t, rnn_checkpoint *checkpoint,
+                                    const char *folder, char **path)
+{
+    rnn_block blocks[RNN_FIT_MAX_BLOCKS + 2 * RNN_MODEL_MAX_LAYERS];
+    char *texts;
+    rnn_status st;
+
+    checkpoint->blocks = blocks;
+    st = rnn_fit_to_blocks(rnn_dataset_get_fit(t->run->dataset), blocks, &checkpoint->n_blocks,
+                           &texts);
+    if (st == RNN_OK) {
+        if (t->carried != NULL)
+            checkpoint->n_blocks += describe_carried(t, blocks + checkpoint->n_blocks);
+        st = rnn_checkpoint_write(checkpoint, folder, path);
+    }
+    rnn_free(texts);
+    return st;
+}
+
+rnn_status rnn_trainer_write_files(rnn_trainer *t, bool is_best, char **path)
+{
+    const rnn_run *run = t->run;
+    const char *folder = run->config->run.output_dir;
+    const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
+    rnn_checkpoint checkpoint = describe_state(t);
+    char host[256] = "unknown", ranks[32], threads[32], digest[32];
+    const rnn_fact facts[] = {{"rnntrain", RNN_VERSION},
+                              {"kernels", rnn_kernel_library()},
+                              {"cpu_isa", rnn_kernel_isa()},
+                              {"hdf5", rnn_checkpoint_library()},
+                              {"mpi", rnn_comm_library(run->comm)},
+                              {"host", host},
+                              {"ranks", ranks},
+                              {"threads_per_rank", threads},
+                              {"dataset", info->name},
+                              {"dataset_expected", run->config->dataset.name},
+                              {"dataset_folder", info->folder},
+                              {"dataset_digest", digest}};
+
+    gethostname(host, sizeof host - 1);
+    snprintf(ranks, sizeof ranks, "%d", rnn_comm_size(run->comm));
+    snprintf(threads, sizeof threads, "%d", run->affinity.threads);
+    snprintf(digest, sizeof digest, "%016" PRIx64, info->digest);
+    checkpoint.environment = facts;
+    checkpoint.n_environment = sizeof facts / sizeof facts[0];
+    RNN_TRY(write_with_blocks(t, &checkpoint, folder, path));
+    if (is_best)
+        RNN_TRY(rnn_checkpoint_mark_best(folder, t->progress.step));
+    return rnn_checkpoint_prune(folder, (size_t)run->config->checkpoint.keep);
+}
+
+/*
+ * Collective. Rank 0 writes, all learn the outcome. A failed write of a run that goes on is only
+ * warned about, a few times in a row; *path may be NULL.
+ */
+rnn_status rnn_trainer_save(rnn_trainer *t, bool is_best, bool is_final, char **path)
+{
+    rnn_status st;
+
+    rnn_trainer_advance_clock(t);
+    RNN_TRY(gather_carried(t));
+    st = rnn_trainer_is_first(t) ? rnn_trainer_write_files(t, is_best, path) : RNN_OK;
+    st = rnn_comm_agree(t->run->comm, st);
+    t->last_checkpoint = rnn_clock_seconds();
+    if (st == RNN_OK) {
+        t->failed_checkpoints = 0;
+        return RNN_OK;
+    }
+    if (st != RNN_ERR_IO || is_final || ++t->failed_checkpoints >= MAX_FAILED_CHECKPOINTS)
+        return st;
+    rnn_report_line(t->report, "WARNING", "%s; training goes on, failed checkpoint %d of %d",
+                    rnn_error_message(), t->failed_checkpoints, MAX_FAILED_CHECKPOINTS);
+    return RNN_OK;
+}
+
+/* -- Resume ---------------------------------------------------------------------------------- */
+
+/* What was best in one metric says nothing about another. */
+static void forget_best(rnn_progress *p)
+{
+    p->best_metric = p->plateau_best = (double)NAN;
+    p->best_step = p->stale_epochs = p->plateau_bad_epochs = 0;
+}
+
+static void report_skipped(const char *text, void *context)
+{
+    rnn_report_line(((rnn_trainer *)context)->report, "WARNING", "skipped %s", text);
+}
+
+static rnn_status check_data(const rnn_trainer *t, const rnn_progress *then, const char *path)
+{
+    const rnn_dataset_info *info = rnn_dataset_get_info(t->run->dataset);
+
+    if (then->dataset_digest == info->digest)
+        return RNN_OK;
+    return RNN_FAIL(RNN_ERR_DATA,
+                    "%s was trained on other data: digest %016" PRIx64
+                    ", while %s in %s has %016" PRIx64
+                    ". Restore that data, or start anew with another run.output_dir or "
+                    "run.resume = \"never\"",
+                    path, then->dataset_digest, info->name, info->folder, info->digest);
+}
+
+/* *same_metric: whether bests of then can be compared with those of now. */
+static rnn_status check_config(const rnn_trainer *t, const char *path, bool *same_metric)
+{
+    rnn_config then = {0};
+    char *text;
+    rnn_status st;
+
+    RNN_TRY(rnn_checkpoint_read_config(path, &text));
+    st = rnn_config_parse(&then, text, strlen(text), path, NULL, 0);
+    if (st == RNN_OK)
+        st = rnn_config_check_resume(&then, t->run->config);
+    if (st == RNN_OK)
+        *same_metric = rnn_trainer_best(t->run, &then) == rnn_trainer_best(t->run, t->run->config);
+    else
+        st = RNN_FAIL(st,
+                      "cannot resume from %s: %s (another run.output_dir, or run.resume = "
+                      "\"never\", starts anew)",
+                      path, rnn_error_message());
+    rnn_config_free(&then);
+    rnn_free(text);
+    return st;
+}
+
+rnn_status rnn_trainer_set_aside(rnn_trainer *t)
+{
+    char *moved_to;
+
+    RNN_TRY(rnn_checkpoint_set_aside(t->run->config->run.output_dir, &moved_to));
+    if (moved_to != NULL)
+        rnn_report_line(t->report, "note", "moved an earlier run's files to %s", moved_to);
+    rnn_free(moved_to);
+    return RNN_OK;
+}
+
+/* Rank 0: the states that an interrupted epoch goes on with. */
+static rnn_status read_carried(rnn_trainer *t, const char *path)
+{
+    rnn_carry *carry = rnn_executor_carry(t->run->executor);
+    rnn_block blocks[2 * RNN_MODEL_MAX_LAYERS];
+    size_t n;
+    rnn_status st;
+
+    if (carry == NULL || t->progress.batch_in_epoch == 0)
+        return RNN_OK;
+    RNN_TRY(RNN_ALLOC(&t->carried, rnn_carry_size(carry), "carried states"));
+    n = describe_carried(t, blocks);
+    st = rnn_checkpoint_read_blocks(path, blocks, n);
+    for (size_t i = 0; i < n && st == RNN_OK; i++) {
+        const rnn_carry_array *a = rnn_carry_get_array(carry, i);
+
+        if (blocks[i].values == NULL || blocks[i].n_dims != 3 ||
+            memcmp(blocks[i].shape, a->shape, sizeof a->shape) != 0)
+            st = RNN_FAIL(RNN_ERR_DATA,
+                          "%s: /%s: expected the carried states of an epoch that was interrupted, "
+                          "float32 [%zu][%zu][%zu]",
+                          path, blocks[i].path, a->shape[0], a->shape[1], a->shape[2]);
+        else
+            memcpy(t->carried + a->offset, blocks[i].values,
+                   a->shape[0] * a->shape[1] * a->shape[2] * sizeof *t->carried);
+    }
+    for (size_t i = 0; i < n; i++)
+        rnn_free(blocks[i].values);
+    return st;
+}
+
+/* Rank 0: finds and reads the checkpoint to resume from; *path is NULL for a fresh start. */
+static rnn_status read_state(rnn_trainer *t, char **path)
+{
+    const rnn_config *c = t->run->config;
+    rnn_checkpoint checkpoint = describe_state(t);
+    bool same_metric = true;
+
+    *path = NULL;
+    if (strcmp(c->run.resume, "never") == 0)
+        return rnn_trainer_set_aside(t);
+    if (strcmp(c->run.resume, "auto") == 0)
+        RNN_TRY(rnn_checkpoint_find(c->run.output_dir, path, report_skipped, t));
+    else
+        RNN_TRY(rnn_string_copy(path, c->run.resume));
+    if (*path == NULL)
+        return RNN_OK;
+    RNN_TRY(check_config(t, *path, &same_metric));
+    RNN_TRY(rnn_checkpoint_read(*path, &checkpoint));
+    t->history_room = t->history.n_rows;
+    if (!same_metric)
+        forget_best(&t->progress);
+    RNN_TRY(check_data(t, &t->progress, *path));
+    return read_carried(t, *path);
+}
+
+/* Collective. Carried states, if an epoch was interrupted. */
+static rnn_status share_carried(rnn_trainer *t)
+{
+    rnn_carry *carry = rnn_executor_carry(t->run->executor);
+    rnn_status st = RNN_OK;
+
+    if (carry == NULL || t->progress.batch_in_epoch == 0)
+        return RNN_OK;
+    if (t->carried == NULL)
+        st = RNN_ALLOC(&t->carried, rnn_carry_size(carry), "carried states");
+    RNN_TRY(rnn_comm_agree(t->run->comm, st));
+    RNN_TRY(rnn_comm_broadcast(t->run->comm, t->carried, rnn_carry_size(carry) * sizeof *t->carried,
+                               0));
+    rnn_carry_load(carry, t->carried);
+    return RNN_OK;
+}
+
+/* Collective. What rank 0 has read becomes the state of all. */
+static rnn_status share_state(rnn_trainer *t)
+{
+    rnn_comm *comm = t->run->comm;
+    size_t n_bytes = rnn_model_size(t->run->model) * sizeof(float);
+    uint64_t step = rnn_optimizer_get_step(t->run->optimizer);
+    double scalar = rnn_optimizer_get_scalar(t->run->optimizer);
+
+    RNN_TRY(rnn_comm_broadcast(comm, &t->progress, sizeof t->progress, 0));
+    RNN_TRY(rnn_comm_broadcast(comm, t->run->params, n_bytes, 0));
+    for (size_t i = 0; i < rnn_optimizer_n_states(t->run->optimizer); i++)
+        RNN_TRY(rnn_comm_broadcast(comm, rnn_optimizer_state(t->run->optimizer, i), n_bytes, 0));
+    RNN_TRY(rnn_comm_broadcast(comm, &step, sizeof step, 0));
+    RNN_TRY(rnn_comm_broadcast(comm, &scalar, sizeof scalar, 0));
+    rnn_optimizer_set_step(t->run->optimizer, step);
+    rnn_optimizer_set_scalar(t->run->optimizer, scalar);
+    rnn_executor_load(t->run->executor, t->run->params);
+    t->run->lr = t->run->config->optimizer.lr * t->progress.plateau_scale;
+    return share_carried(t);
+}
+
+rnn_status rnn_trainer_resume(rnn_trainer *t)
+{
+    char *path = NULL;
+    rnn_status st = rnn_trainer_is_first(t) ? read_state(t, &path) : RNN_OK;
+
+    st = rnn_comm_agree(t->run->comm, st);
+    if (st == RNN_OK)
+        st = share_state(t);
+    if (st == RNN_OK && path != NULL)
+        rnn_report_line(t->report, "resume",
+                        "from %s: epoch %" PRIu64 ", step %" PRIu64 " of %" PRIu64, path,
+                        t->progress.epoch + (t->progress.batch_in_epoch > 0), t->progress.step,
+                        t->run->total_steps);
+    rnn_free(path);
+    return st;
+}
