@@ -366,7 +366,7 @@ static rnn_status run_backward(rnn_module *m, const rnn_backward_args *args)
     states->dh0 = args->grad_h0.data;
     states->dc0 = args->grad_c0.data;
     st = rnn_runner_backward(m->runner, m->packed);
-    *states = (rnn_layer_states){NULL};
+    *states = (rnn_layer_states){.h0 = NULL};
     RNN_TRY(st);
     if (args->grad_x.data != NULL)
         copy_out(m, rnn_model_input(m->model).n_features, rnn_runner_dx(m->runner),
