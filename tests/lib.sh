@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the scripts of tests/faults and tests/mpi share. They are called and source this with
+# What the scripts of tests/faults, tests/mpi and tests/use share. They are called and source this with
 #
 #     SCRIPT RNNTRAIN MAKE_IDX
 #
@@ -130,4 +130,36 @@ batch_size = 60
 [parallel]
 shards = 8
 END
+}
+
+# write_series N FILE: a .ts file of N sequences of 3 to 40 steps, which rise (class up) or fall.
+write_series() {
+    awk -v n="$1" 'BEGIN {
+        srand(7)
+        print "@problemName ragged\n@timeStamps false\n@missing false\n@univariate false"
+        print "@dimensions 2\n@equalLength false\n@classLabel true up down\n@data"
+        for (i = 0; i < n; i++) {
+            slope = rand() < 0.5 ? 0.05 : -0.05
+            steps = 3 + int(38 * rand() * rand())
+            for (d = 0; d < 2; d++)
+                for (t = 0; t < steps; t++)
+                    printf "%.4f%s", slope * t + 0.3 * (rand() - 0.5), t + 1 < steps ? "," : ":"
+            print (slope > 0 ? "up" : "down")
+        }
+    }' >"$2"
+}
+
+# write_text N FILE: a text of N lines, in which words follow from the words before, with what CSV
+# must put into quotes and with letters of two bytes.
+write_text() {
+    awk -v n="$1" 'BEGIN {
+        srand(11)
+        n_words = split("the cat caf\303\251 fish, \"sees\" a bird and then sleeps", word, " ")
+        for (i = w = 0; i < n; i++) {
+            for (k = 4 + int(5 * rand()); k > 0; k--) {
+                w = rand() < 0.8 ? w % n_words + 1 : 1 + int(n_words * rand())
+                printf "%s%s", word[w], (k > 1 ? " " : "\n")
+            }
+        }
+    }' >"$2"
 }
