@@ -1,6 +1,8 @@
 #include "framework/data.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -79,14 +81,37 @@ typedef struct location {
     const char *file;
 } location;
 
+/* Looks for `path`, or for the file in "FILE:/GROUP"; *n is how much of the path that is. */
+static bool is_there(const char *path, size_t *n, struct stat *info)
+{
+    const char *group = strstr(path, ":/");
+    char file[PATH_MAX];
+    int error;
+
+    *n = strlen(path);
+    if (stat(path, info) == 0)
+        return true;
+    error = errno;
+    if (group != NULL &&
+        snprintf(file, sizeof file, "%.*s", (int)(group - path), path) < (int)sizeof file) {
+        *n = (size_t)(group - path);
+        if (stat(file, info) == 0 && S_ISREG(info->st_mode))
+            return true;
+    }
+    errno = error;
+    return false;
+}
+
 static rnn_status locate(location *out, const char *path)
 {
-    const char *slash = strrchr(path, '/');
     struct stat info;
+    const char *slash;
+    size_t n;
 
     *out = (location){.file = NULL};
-    if (stat(path, &info) != 0)
+    if (!is_there(path, &n, &info))
         return RNN_FAIL(RNN_ERR_NOINPUT, "cannot open '%s': %s", path, strerror(errno));
+    slash = memrchr(path, '/', n);
     if (S_ISDIR(info.st_mode))
         return rnn_string_copy(&out->folder, path);
     out->file = slash != NULL ? slash + 1 : path;

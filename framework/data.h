@@ -13,9 +13,10 @@
 
 /* Other data for a trained model; all borrowed. */
 typedef struct rnn_data_override {
-    const rnn_dataset_fit *fit; /* what the model was trained with */
-    const char *path;           /* a file, which becomes the only one and the test split; a folder,
-                                   in which the configuration's files are; NULL: as configured */
+    const rnn_dataset_fit *fit;       /* what the model was trained with */
+    const char *path;                 /* a file, which becomes the only one and the test split, or
+                                         "FILE:/GROUP" for a group of an HDF5 file; a folder,
+                                         in which the configuration's files are; NULL: as configured */
     const rnn_dataset_answer *answer; /* of the model; borrowed */
     bool needs_no_targets;
 } rnn_data_override;

@@ -105,6 +105,23 @@ static rnn_status create_loaders(rnn_run *run)
 
 /* -- Model ----------------------------------------------------------------------------------- */
 
+/* Marks are 0 and 1; a scale for the inputs may be one for targets, too. */
+static rnn_status check_marks(const rnn_run *run)
+{
+    size_t n = rnn_dataset_get_info(run->dataset)->n_target_values;
+    double scale, offset;
+
+    for (size_t i = 0; run->task == RNN_TASK_MARKS && i < n; i++) {
+        rnn_dataset_target_units(run->dataset, i, &scale, &offset);
+        if (scale != 1.0 || offset != 0.0)
+            return RNN_FAIL(RNN_ERR_DATA,
+                            "loss.type \"bce_with_logits\": expected targets as they are in the "
+                            "data, found them normalised by mean %g and deviation %g",
+                            offset, scale);
+    }
+    return RNN_OK;
+}
+
 static rnn_status create_model(rnn_run *run)
 {
     const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
@@ -121,6 +138,7 @@ static rnn_status create_model(rnn_run *run)
     };
     RNN_TRY(rnn_objective_fit(&run->objective, rnn_model_output(run->model), info));
     run->task = rnn_task_of(&run->objective, info);
+    RNN_TRY(check_marks(run));
     RNN_TRY(RNN_ALLOC(&run->params, rnn_model_size(run->model), "parameters"));
     RNN_TRY(RNN_ALLOC(&run->grads, rnn_model_size(run->model), "gradients"));
     if (c->train.accumulate > 1)
