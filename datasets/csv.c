@@ -58,16 +58,6 @@ static rnn_target_kind target_of(const rnn_dataset_cfg *cfg)
     return (rnn_target_kind)(cfg->target - RNN_TARGET_CHOICE_LABEL);
 }
 
-static bool is_label(rnn_target_kind target)
-{
-    return target == RNN_TARGET_LABEL || target == RNN_TARGET_STEP_LABEL;
-}
-
-static bool is_per_step(rnn_target_kind target)
-{
-    return target == RNN_TARGET_STEP_LABEL || target == RNN_TARGET_STEP_VALUES;
-}
-
 static rnn_status check_range(const char *key, size_t value, size_t least)
 {
     if (value < least || value > INT32_MAX)
@@ -91,7 +81,7 @@ static rnn_status take_settings(csv_series *content, const rnn_dataset_cfg *cfg)
     content->needs_no_targets = cfg->needs_no_targets;
     content->mean = cfg->mean;
     content->std = cfg->std;
-    if (is_label(content->target) && cfg->horizon > 1)
+    if (rnn_target_is_label(content->target) && cfg->horizon > 1)
         return RNN_FAIL(RNN_ERR_DATA,
                         "dataset.horizon is %zu: expected 0 or 1 for targets that are classes",
                         cfg->horizon);
@@ -119,9 +109,10 @@ static rnn_status read_file(csv_series *content, const rnn_dataset_cfg *cfg, siz
 
     RNN_TRY(rnn_csv_layout_read(&layout, content->paths[split]));
     if (content->columns.stored == NULL)
-        RNN_TRY_GOTO(
-            st, rnn_csv_columns_choose(&content->columns, &layout, cfg, is_label(content->target)),
-            done);
+        RNN_TRY_GOTO(st,
+                     rnn_csv_columns_choose(&content->columns, &layout, cfg,
+                                            rnn_target_is_label(content->target)),
+                     done);
     st = rnn_csv_table_read(&content->tables[split], &content->classes, &content->columns, &layout,
                             cfg);
 done:
@@ -178,7 +169,7 @@ static rnn_status read_training(csv_series *content, const rnn_dataset_cfg *cfg)
 
     RNN_TRY(read_file(content, cfg, RNN_SPLIT_TRAIN));
     RNN_TRY(divide(content, cfg));
-    if (!is_label(content->target) || content->classes.are_complete)
+    if (!rnn_target_is_label(content->target) || content->classes.are_complete)
         return RNN_OK;
     RNN_TRY(check_classes(content));
     return rnn_class_names_complete(&content->classes, table->labels, table->n_rows);
@@ -186,7 +177,7 @@ static rnn_status read_training(csv_series *content, const rnn_dataset_cfg *cfg)
 
 static rnn_status read_all(csv_series *content, const rnn_dataset_cfg *cfg)
 {
-    if (is_label(content->target) && cfg->fit != NULL)
+    if (rnn_target_is_label(content->target) && cfg->fit != NULL)
         RNN_TRY(rnn_class_names_take(&content->classes, cfg->fit->texts, cfg->fit->n_texts));
     if (content->paths[RNN_SPLIT_TRAIN] != NULL)
         RNN_TRY(read_training(content, cfg));
@@ -257,7 +248,7 @@ static rnn_status count_samples(csv_series *content, const rnn_dataset_cfg *cfg,
 /* Whether the first sample, and so any, has a target among the rows. */
 static bool has_targets(const csv_series *content, const part *p)
 {
-    size_t step = is_per_step(content->target) ? 0 : p->length - 1;
+    size_t step = rnn_target_is_per_step(content->target) ? 0 : p->length - 1;
 
     return p->n_samples > 0 && p->table->has_targets &&
            step + content->look_back - 1 + content->horizon < p->n_rows;
@@ -288,7 +279,7 @@ static rnn_status fill_info(rnn_dataset_info *info, const csv_series *content)
     info->has_targets = has_any;
     RNN_TRY(rnn_size_multiply(&info->n_features, columns->n_inputs, content->look_back,
                               "the features of a step"));
-    if (is_label(content->target)) {
+    if (rnn_target_is_label(content->target)) {
         info->n_classes = content->classes.n;
         return RNN_OK;
     }
@@ -392,7 +383,7 @@ static void write_target(const csv_series *content, const part *p, size_t newest
 {
     size_t n_ahead = content->horizon > 0 ? content->horizon : 1;
 
-    if (is_label(content->target))
+    if (rnn_target_is_label(content->target))
         into->label[place] = label_of(content, p, newest);
     else
         write_values(content, p, newest,
@@ -409,9 +400,9 @@ static rnn_status read_row(const void *handle, rnn_split split, size_t sample, s
 
     for (size_t t = 0; t < p->length; t++)
         write_features(content, p, first + t, into->x + (t * rows + row) * n_features);
-    if (!is_per_step(content->target))
+    if (!rnn_target_is_per_step(content->target))
         write_target(content, p, newest + p->length - 1, row, into);
-    for (size_t t = 0; is_per_step(content->target) && t < p->length; t++)
+    for (size_t t = 0; rnn_target_is_per_step(content->target) && t < p->length; t++)
         write_target(content, p, newest + t, t * rows + row, into);
     return RNN_OK;
 }

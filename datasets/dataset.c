@@ -186,7 +186,7 @@ static void assume_targets(rnn_dataset *dataset, const rnn_dataset_answer *answe
 
     if (info->has_targets || answer == NULL)
         return;
-    has_values = answer->kind == RNN_TARGET_VALUES || answer->kind == RNN_TARGET_STEP_VALUES;
+    has_values = !rnn_target_is_label(answer->kind);
     dataset->has_other_targets = true;
     dataset->n_read_values = info->n_target_values;
     info->target = answer->kind;
@@ -331,11 +331,11 @@ static void pad_row(const rnn_dataset_info *info, size_t length, size_t seq_len,
         fill_steps(into->token, length, seq_len, row, rows);
     else
         clear_steps(into->x, length, seq_len, row, rows, info->n_features);
-    if (info->target == RNN_TARGET_STEP_LABEL || info->target == RNN_TARGET_STEP_VALUES) {
+    if (rnn_target_is_per_step(info->target)) {
         first = length;
         end = seq_len;
     }
-    if (info->target == RNN_TARGET_LABEL || info->target == RNN_TARGET_STEP_LABEL)
+    if (rnn_target_is_label(info->target))
         fill_steps(into->label, first, end, row, rows);
     else
         clear_steps(into->target, first, end, row, rows, info->n_target_values);
@@ -345,7 +345,7 @@ static void pad_row(const rnn_dataset_info *info, size_t length, size_t seq_len,
 static void write_no_target(const rnn_dataset_info *info, size_t length, size_t row, size_t rows,
                             const rnn_dataset_slice *into)
 {
-    bool per_step = info->target == RNN_TARGET_STEP_LABEL || info->target == RNN_TARGET_STEP_VALUES;
+    bool per_step = rnn_target_is_per_step(info->target);
     size_t n = info->n_target_values;
 
     for (size_t t = 0; t < (per_step ? length : 1); t++) {

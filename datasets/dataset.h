@@ -39,6 +39,16 @@ typedef enum rnn_target_kind {
     RNN_TARGET_STEP_VALUES /* one vector of floats per step */
 } rnn_target_kind;
 
+static inline bool rnn_target_is_label(rnn_target_kind kind)
+{
+    return kind == RNN_TARGET_LABEL || kind == RNN_TARGET_STEP_LABEL;
+}
+
+static inline bool rnn_target_is_per_step(rnn_target_kind kind)
+{
+    return kind == RNN_TARGET_STEP_LABEL || kind == RNN_TARGET_STEP_VALUES;
+}
+
 /* What an array or a column of targets means; AUTO goes by its type and shape. */
 typedef enum rnn_target_choice {
     RNN_TARGET_CHOICE_AUTO,

@@ -300,9 +300,8 @@ static rnn_status read_target(const hdf5_data *d, const rnn_hdf5_split *s, size_
                               const rnn_dataset_slice *into)
 {
     size_t length = rnn_hdf5_split_length(s, sample), n = s->n_target_values;
-    bool has_label = d->target == RNN_TARGET_LABEL || d->target == RNN_TARGET_STEP_LABEL;
-    size_t n_steps =
-        d->target == RNN_TARGET_STEP_LABEL || d->target == RNN_TARGET_STEP_VALUES ? length : 1;
+    bool has_label = rnn_target_is_label(d->target);
+    size_t n_steps = rnn_target_is_per_step(d->target) ? length : 1;
 
     if (!d->has_targets) {
         if (has_label)

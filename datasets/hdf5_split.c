@@ -345,7 +345,7 @@ static rnn_status open_targets(rnn_hdf5_split *s, const rnn_dataset_cfg *cfg)
         return RNN_OK;
     mix_array(&s->digest, s->y);
     RNN_TRY(settle_target(s, cfg->target));
-    if (s->target == RNN_TARGET_LABEL || s->target == RNN_TARGET_STEP_LABEL)
+    if (rnn_target_is_label(s->target))
         return read_all_labels(s);
     return s->target == RNN_TARGET_VALUES ? read_all_values(s) : RNN_OK;
 }

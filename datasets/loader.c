@@ -198,8 +198,8 @@ static rnn_status measure(rnn_loader *loader)
     static const char what[] = "the values of a batch";
     const rnn_dataset_info *info = rnn_dataset_get_info(loader->cfg.dataset);
     size_t rows = rnn_sampler_rows(loader->sampler), n_steps;
-    bool per_step = info->target == RNN_TARGET_STEP_LABEL || info->target == RNN_TARGET_STEP_VALUES;
-    bool has_label = info->target == RNN_TARGET_LABEL || info->target == RNN_TARGET_STEP_LABEL;
+    bool per_step = rnn_target_is_per_step(info->target);
+    bool has_label = rnn_target_is_label(info->target);
     shard_sizes *sizes = &loader->sizes;
 
     RNN_TRY(rnn_size_multiply(&n_steps, info->seq_len, rows, what));

@@ -150,25 +150,15 @@ static rnn_target_kind kind_of(rnn_target_choice choice, const rnn_npy_file *fil
     return usual[file->n_dims - 1][file->kind == 'f'];
 }
 
-static bool is_label(rnn_target_kind target)
-{
-    return target == RNN_TARGET_LABEL || target == RNN_TARGET_STEP_LABEL;
-}
-
-static bool is_per_step(rnn_target_kind target)
-{
-    return target == RNN_TARGET_STEP_LABEL || target == RNN_TARGET_STEP_VALUES;
-}
-
 /* Whether an array can be of this kind; *n_values are those of a target. */
 static bool fits(rnn_target_kind target, const rnn_npy_file *file, size_t seq_len, size_t *n_values)
 {
-    size_t n_before = is_per_step(target) ? 2 : 1; /* dimensions before the values */
+    size_t n_before = rnn_target_is_per_step(target) ? 2 : 1; /* dimensions before the values */
 
     *n_values = file->n_dims == n_before + 1 ? file->shape[n_before] : 1;
-    if (is_per_step(target) && (file->n_dims < 2 || file->shape[1] != seq_len))
+    if (rnn_target_is_per_step(target) && (file->n_dims < 2 || file->shape[1] != seq_len))
         return false;
-    if (is_label(target))
+    if (rnn_target_is_label(target))
         return file->kind != 'f' && file->n_dims == n_before;
     return file->n_dims == n_before || file->n_dims == n_before + 1;
 }
@@ -177,17 +167,17 @@ static rnn_status fail_target(rnn_target_kind target, const rnn_npy_file *file,
                               const rnn_npy_file *inputs)
 {
     static const char *const names[] = {"label", "step_label", "values", "step_values"};
-    const char *type = is_label(target) ? "integers" : "numbers";
+    const char *type = rnn_target_is_label(target) ? "integers" : "numbers";
     char shape[64];
 
-    if (is_per_step(target))
+    if (rnn_target_is_per_step(target))
         snprintf(shape, sizeof shape, "[%zu][%zu]", inputs->shape[0], inputs->shape[1]);
     else
         snprintf(shape, sizeof shape, "[%zu]", inputs->shape[0]);
     return RNN_FAIL(
         RNN_ERR_DATA, "%s: expected %s %s%s, for dataset.target '%s' of '%s', found %s %s",
-        file->path, type, shape, is_label(target) ? "" : " or with [values] behind", names[target],
-        inputs->path, rnn_npy_file_type(file).text, rnn_npy_file_shape(file).text);
+        file->path, type, shape, rnn_target_is_label(target) ? "" : " or with [values] behind",
+        names[target], inputs->path, rnn_npy_file_type(file).text, rnn_npy_file_shape(file).text);
 }
 
 /* The same kind and number of values in all splits. */
@@ -202,9 +192,9 @@ static rnn_status settle_targets(arrays *content, const rnn_dataset_cfg *cfg, si
         return fail_target(target, file, inputs);
     if (is_first) {
         content->target = target;
-        content->n_target_values = is_label(target) ? 0 : n_values;
+        content->n_target_values = rnn_target_is_label(target) ? 0 : n_values;
     }
-    if (!is_label(target) && n_values != content->n_target_values)
+    if (!rnn_target_is_label(target) && n_values != content->n_target_values)
         return RNN_FAIL(
             RNN_ERR_DATA,
             "%s: expected %zu values in a target, as in the dataset's first file, found "
@@ -221,7 +211,7 @@ static void assume_targets(arrays *content, const rnn_dataset_cfg *cfg)
     content->target = n_values > 0 ? RNN_TARGET_VALUES : RNN_TARGET_LABEL;
     if (cfg->target != RNN_TARGET_CHOICE_AUTO)
         content->target = (rnn_target_kind)(cfg->target - RNN_TARGET_CHOICE_LABEL);
-    if (!is_label(content->target))
+    if (!rnn_target_is_label(content->target))
         content->n_target_values = n_values > 0 ? n_values : 1;
 }
 
@@ -291,7 +281,7 @@ static rnn_status find_classes(arrays *content, const rnn_npy_file *file, size_t
 
 static rnn_status find_all_classes(arrays *content, const rnn_dataset_cfg *cfg)
 {
-    if (!content->has_targets || !is_label(content->target))
+    if (!content->has_targets || !rnn_target_is_label(content->target))
         return RNN_OK;
     for (size_t split = 0; split < RNN_N_SPLITS; split++) {
         const rnn_npy_file *file = &content->targets[split];
@@ -446,7 +436,7 @@ static void clear_target(const arrays *content, const transfer *t, const rnn_dat
     for (size_t step = 0; step < t->n_steps; step++) {
         size_t place = step * t->rows + t->row;
 
-        if (is_label(content->target))
+        if (rnn_target_is_label(content->target))
             into->label[place] = -1;
         else
             for (size_t i = 0; i < t->width; i++)
@@ -467,7 +457,8 @@ static rnn_status read_row(const void *handle, rnn_split split, size_t sample, s
                              .what = "feature"};
     const transfer targets = {.file = &content->targets[split],
                               .sample = sample,
-                              .n_steps = is_per_step(content->target) ? content->seq_len : 1,
+                              .n_steps =
+                                  rnn_target_is_per_step(content->target) ? content->seq_len : 1,
                               .width = content->n_target_values,
                               .row = row,
                               .rows = rows,
@@ -478,8 +469,8 @@ static rnn_status read_row(const void *handle, rnn_split split, size_t sample, s
         clear_target(content, &targets, into);
         return RNN_OK;
     }
-    return is_label(content->target) ? read_labels(content, &targets, into->label)
-                                     : read_values(&targets, 0, 1, into->target);
+    return rnn_target_is_label(content->target) ? read_labels(content, &targets, into->label)
+                                                : read_values(&targets, 0, 1, into->target);
 }
 
 /* -- The reader ---------------------------------------------------------------------------------*/

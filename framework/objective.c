@@ -5,29 +5,19 @@
 
 /* -- Does it fit? ---------------------------------------------------------------------------- */
 
-static bool is_per_step(rnn_target_kind kind)
-{
-    return kind == RNN_TARGET_STEP_LABEL || kind == RNN_TARGET_STEP_VALUES;
-}
-
-static bool is_label(rnn_target_kind kind)
-{
-    return kind == RNN_TARGET_LABEL || kind == RNN_TARGET_STEP_LABEL;
-}
-
 static rnn_status check_steps(const rnn_objective *objective, rnn_shape output,
                               rnn_target_kind kind)
 {
-    if (is_per_step(kind) && output.is_single)
+    if (rnn_target_is_per_step(kind) && output.is_single)
         return RNN_FAIL(
             RNN_ERR_DATA,
             "the data has a target for every step, the model's select leaves one step: "
             "leave the select out (loss.steps = \"last\" takes the last step's target)");
-    if (!is_per_step(kind) && !output.is_single && !objective->last_only)
+    if (!rnn_target_is_per_step(kind) && !output.is_single && !objective->last_only)
         return RNN_FAIL(RNN_ERR_DATA,
                         "the model gives %zu steps for one %s per sequence: add a layer of type "
                         "\"select\", or loss.steps = \"last\"",
-                        output.seq_len, is_label(kind) ? "label" : "target");
+                        output.seq_len, rnn_target_is_label(kind) ? "label" : "target");
     return RNN_OK;
 }
 
@@ -36,7 +26,7 @@ rnn_status rnn_objective_fit(rnn_objective *objective, rnn_shape output,
 {
     bool wants_label = objective->type == RNN_LOSS_CROSS_ENTROPY;
 
-    if (wants_label != is_label(data->target))
+    if (wants_label != rnn_target_is_label(data->target))
         return RNN_FAIL(RNN_ERR_DATA,
                         "the data has %s as targets: loss.type \"cross_entropy\" is for classes, "
                         "the others are for values",
@@ -48,7 +38,7 @@ rnn_status rnn_objective_fit(rnn_objective *objective, rnn_shape output,
     if (!wants_label && output.n_features != data->n_target_values)
         return RNN_FAIL(RNN_ERR_DATA, "the model gives %zu values, the data has targets of %zu",
                         output.n_features, data->n_target_values);
-    objective->targets_per_step = is_per_step(data->target);
+    objective->targets_per_step = rnn_target_is_per_step(data->target);
     return RNN_OK;
 }
 
