@@ -203,7 +203,9 @@ bool rnn_dataset_format_uses(size_t format, const char *key);
  *   strings  pairs of an input and a target with the same number of characters (code points), at
  *            least one. An input becomes tokens, its target a label per step, both numbered by
  *            their place in the alphabet; characters outside it are refused. No test samples.
+ *   text     a language: every token is a step, and its label the next one, see datasets/text.c.
  *   csv      series whose rows are points in time, cut into windows, see datasets/csv.c.
+ *   hdf5     arrays in HDF5 files, read while they are used, see datasets/hdf5.c.
  *   npy      arrays in NumPy's files, read while they are used, see datasets/npy.c.
  *   adding   drawn as they are asked for, see datasets/adding.c.
  */

@@ -126,7 +126,7 @@ const rnn_config_key rnn_config_keys[] = {
 
     {KEY(dataset.format), CHOICE(rnn_dataset_formats), .fallback = "\"idx\"",
      .help =
-         "Images in IDX files, time series of the UCR and UEA archives, strings in here, a text."},
+         "Images, series of the UCR and UEA archives, strings in here, a text, tables, arrays."},
     {KEY(dataset.name), STRING, FROM(0), .fallback = "\"\"",
      .help = "The dataset this is meant for, to warn about another; \"\" = any."},
     {DATASET(search), LIST, RANGE(1, RNN_CONFIG_MAX_LIST), .may_change = true,

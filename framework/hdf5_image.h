@@ -1,6 +1,7 @@
 /*
- * HDF5 files as bytes in memory, written and read with the core driver: what checkpoints and
- * state_dicts share. Private to checkpoint*.c and state_dict.c, the only callers of libhdf5.
+ * HDF5 files as bytes in memory, written and read with the core driver: what checkpoints,
+ * state_dicts and predictions share. Private to checkpoint*.c, state_dict.c and predict.c, the only
+ * callers of libhdf5 here.
  *
  * libhdf5 refuses an invalid handle wherever one is passed, so of a chain of calls the last result
  * tells whether all went well. Nothing in an image that is read is believed. From opening to
