@@ -217,7 +217,7 @@ static void what_does_not_belong_together_is_refused(void **state)
          2,
          "do not belong together"},
         {{{"data/texts", RNN_BLOCK_FLOAT64, 1, {3}, three}}, 1, "/data/texts is not of type"},
-        {{{"data/texts", RNN_BLOCK_TEXTS, 2, {2, 2}, "ab"}, VECTOR("std", 3, three)},
+        {{{"data/texts", RNN_BLOCK_TEXTS, 2, {2, 2}, "abcd"}, VECTOR("std", 3, three)},
          2,
          "do not belong together"},
     };
