@@ -114,6 +114,11 @@ rnn_status rnn_reader_check_format(const rnn_reader *reader, const char *path)
             return RNN_FAIL(RNN_ERR_DATA,
                             "%s: expected the format '%s', found a file of format '%s'", path,
                             reader->name, readers[i]->name);
+    if (n >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b)
+        return RNN_FAIL(RNN_ERR_DATA,
+                        "%s: expected the format '%s', found a file compressed by gzip: unpack it "
+                        "first",
+                        path, reader->name);
     return RNN_OK;
 }
 

@@ -61,7 +61,8 @@ rnn_status rnn_reader_check_scale(const rnn_dataset_cfg *cfg);
 rnn_status rnn_reader_find_files(const rnn_reader *reader, const rnn_dataset_cfg *cfg,
                                  char **folder, char *paths[RNN_N_SPLITS]);
 
-/* RNN_ERR_DATA if a file is of a format that another reader recognizes and this one does not. */
+/* RNN_ERR_DATA if a file is of a format that another reader recognizes and this one does not, or
+ * compressed: for readers that do not unpack. */
 rnn_status rnn_reader_check_format(const rnn_reader *reader, const char *path);
 
 /* How many of `count` samples of a split are in use. */

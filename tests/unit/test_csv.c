@@ -1031,6 +1031,15 @@ static void files_that_are_not_there_are_no_input(void **state)
     assert_refused(RNN_ERR_NOINPUT, rnn_dataset_open(&dataset, &cfg), "e.csv");
 }
 
+static void compressed_files_are_refused(void **state)
+{
+    const rnn_dataset_cfg cfg = make_cfg();
+
+    (void)state;
+    write_text("t.csv", "\x1f\x8b\x08");
+    assert_dataset_refused(&cfg, "./t.csv: expected the format 'csv', found a file compressed by");
+}
+
 /* Its ending and its content tell what it is. */
 static void a_table_given_as_something_else_is_recognized(void **state)
 {
@@ -1097,6 +1106,7 @@ int main(void)
         IN_FOLDER(settings_without_meaning_are_refused),
         IN_FOLDER(targets_without_meaning_are_refused),
         IN_FOLDER(files_that_are_not_there_are_no_input),
+        IN_FOLDER(compressed_files_are_refused),
         IN_FOLDER(a_table_given_as_something_else_is_recognized),
         cmocka_unit_test(excerpts_fit_a_terminal),
     };
