@@ -228,8 +228,8 @@ static rnn_status settle_target(rnn_hdf5_split *s, rnn_target_choice choice)
         s->target = o.can_be[first] ? first : second;
     if (!o.can_be[s->target] && choice == RNN_TARGET_CHOICE_AUTO)
         return rnn_hdf5_refuse(s->y,
-                               "is %s of integers, which are no labels for x of %s; whether they "
-                               "are values must be said by the target",
+                               "is %s of integers, which are no labels for x of %s; if they are "
+                               "values, dataset.target must say so: \"values\" or \"step_values\"",
                                y->shape, info_of(s->x)->shape);
     if (!o.can_be[s->target])
         return rnn_hdf5_refuse(s->y, "is %s of %s, which cannot be %s of x of %s", y->shape,

@@ -1388,6 +1388,7 @@ static const bad_case bad_cases[] = {
      NULL, NULL, AUTO},
     {make_y_wide, "/y is [6][4] of integers, which are no labels for x of [6][5][3]", NULL, NULL,
      NULL, AUTO},
+    {make_y_wide, "if they are values, dataset.target must say so", NULL, NULL, NULL, AUTO},
     {make_y_deep, "/y is [6][4][2], but x is [6][5][3]: expected", NULL, NULL, NULL, AUTO},
     {make_y_steps_of_values, "/y is [6][5][2] of integers, which are no labels", NULL, NULL, NULL,
      AUTO},
