@@ -173,6 +173,14 @@ static rnn_status test_at_end(rnn_trainer *t)
     return RNN_OK;
 }
 
+/* The key that ended a run. */
+static const char *limit_of(const rnn_trainer *t)
+{
+    if (rnn_trainer_has_lost_patience(t))
+        return "train.patience";
+    return t->run->total_steps == (uint64_t)t->run->config->run.steps ? "run.steps" : "run.epochs";
+}
+
 static rnn_status train_all(rnn_trainer *t)
 {
     const rnn_config *c = t->run->config;
@@ -190,8 +198,7 @@ static rnn_status train_all(rnn_trainer *t)
         rnn_report_line(t->report, "done",
                         "this run is complete: %" PRIu64 " steps, %" PRIu64
                         " epochs. Raise %s to train on",
-                        t->progress.step, t->progress.epoch,
-                        rnn_trainer_has_lost_patience(t) ? "train.patience" : "run.epochs");
+                        t->progress.step, t->progress.epoch, limit_of(t));
     t->last_checkpoint = rnn_clock_seconds();
     while (has_work(t))
         RNN_TRY(train_epoch(t));
