@@ -12,9 +12,9 @@ static rnn_status check_shards(int n_ranks, size_t n_shards)
     if (is_power && n_shards >= (size_t)n_ranks)
         return RNN_OK;
     return RNN_FAIL(RNN_ERR_USAGE,
-                    "cannot share %zu shards among %d ranks: the number of shards must be a power "
-                    "of two and at least the number of ranks",
-                    n_shards, n_ranks);
+                    "cannot share %zu shard%s among %d ranks: the number of shards must be a power "
+                    "of two and at least the number of ranks (parallel.shards, train.batch_size)",
+                    n_shards, n_shards == 1 ? "" : "s", n_ranks);
 }
 
 rnn_status rnn_reducer_create(rnn_reducer **out, rnn_comm *comm, size_t n_values, size_t n_shards)

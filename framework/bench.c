@@ -301,12 +301,12 @@ static void print_result(const rnn_run *run, double step, const bare_model bare[
 
     if (rnn_comm_rank(run->comm) != 0)
         return;
-    printf("%d rank%s x %d thread%s, batch %lld in %zu shards of %zu, %s, %s; medians of %d "
-           "rounds\n",
+    printf("%d rank%s x %d thread%s, batch %lld in %zu shard%s of %zu, %s, %s; medians of "
+           "%d rounds\n",
            rnn_comm_size(run->comm), rnn_comm_size(run->comm) == 1 ? "" : "s",
            run->affinity.threads, run->affinity.threads == 1 ? "" : "s",
-           (long long)run->config->train.batch_size, run->n_shards, run->rows, rnn_kernel_library(),
-           rnn_kernel_isa(), ROUNDS);
+           (long long)run->config->train.batch_size, run->n_shards, run->n_shards == 1 ? "" : "s",
+           run->rows, rnn_kernel_library(), rnn_kernel_isa(), ROUNDS);
     print_row(run, "training step", step);
     for (int i = 0; i < 2; i++)
         print_row(run, bare[i].name, bare[i].median);

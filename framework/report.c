@@ -186,10 +186,10 @@ static void print_parallel(rnn_report *report)
 
     rnn_report_line(
         report, "parallel",
-        "%d rank%s x %d thread%s on %d node%s; batch %lld in %zu shards of %zu; %s sums", size,
+        "%d rank%s x %d thread%s on %d node%s; batch %lld in %zu shard%s of %zu; %s sums", size,
         size == 1 ? "" : "s", a->threads, a->threads == 1 ? "" : "s", rnn_comm_n_nodes(run->comm),
         rnn_comm_n_nodes(run->comm) == 1 ? "" : "s", (long long)run->config->train.batch_size,
-        run->n_shards, run->rows,
+        run->n_shards, run->n_shards == 1 ? "" : "s", run->rows,
         run->config->parallel.reduction == RNN_REDUCTION_REPRODUCIBLE ? "reproducible"
                                                                       : "allreduce");
     if (a->rebound)
@@ -209,9 +209,9 @@ static void print_parallel(rnn_report *report)
                         a->node_cores);
     if (run->n_own_shards < (size_t)a->threads)
         rnn_report_line(report, "NOTE",
-                        "a rank has %zu shards for %d threads: some threads have nothing to do "
+                        "a rank has %zu shard%s for %d threads: some threads have nothing to do "
                         "(parallel.shards, train.batch_size)",
-                        run->n_own_shards, a->threads);
+                        run->n_own_shards, run->n_own_shards == 1 ? "" : "s", a->threads);
 }
 
 /* torch warns of the same. */

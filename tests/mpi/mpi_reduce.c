@@ -307,8 +307,8 @@ static void check_refused(size_t n_shards)
     rnn_status st = rnn_reducer_create(&reducer, comm, 10, n_shards);
     char expected[64];
 
-    snprintf(expected, sizeof expected, "share %zu shards among %d ranks", n_shards,
-             rnn_comm_size(comm));
+    snprintf(expected, sizeof expected, "share %zu shard%s among %d ranks", n_shards,
+             n_shards == 1 ? "" : "s", rnn_comm_size(comm));
     ASSERT_ON_ALL(st == RNN_ERR_USAGE && reducer == NULL, "%zu shards: %d", n_shards, (int)st);
     ASSERT_ON_ALL(strstr(rnn_error_message(), expected) != NULL, "'%s'", rnn_error_message());
 }
