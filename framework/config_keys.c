@@ -118,7 +118,7 @@ const rnn_config_key rnn_config_keys[] = {
     {KEY(run.epochs), INTEGER, RANGE(1, UINT32_MAX), .fallback = "1", .may_change = true,
      .help = "Passes over the training samples."},
     {KEY(run.steps), INTEGER, FROM(0), .fallback = "0", .may_change = true,
-     .help = "Stop after so many optimizer steps; 0 = by epochs."},
+     .help = "Stop after so many optimizer steps, if the epochs have more; 0 = off."},
     {KEY(run.output_dir), STRING, FROM(0), .fallback = "\"\"", .may_change = true,
      .help = "Folder of checkpoints and metrics; \"\" = runs/ and the name."},
     {KEY(run.resume), STRING, FROM(1), .fallback = "\"auto\"", .may_change = true,
@@ -356,8 +356,9 @@ const rnn_config_key rnn_config_keys[] = {
     {KEY(checkpoint.keep), INTEGER, FROM(0), .fallback = "3", .may_change = true,
      .help = "The newest so many stay, and the best; 0 = all."},
     {KEY(checkpoint.best), CHOICE(best_metrics), .fallback = "\"auto\"", .may_change = true,
-     .help = "What best.h5 is best in; \"auto\" = accuracy for labels, else loss; of validation if "
-             "any."},
+     .help =
+         "What best.h5 is best in; \"auto\" = accuracy for classes, loss for texts and values; of "
+         "validation if any."},
 
     {KEY(log.interval), NUMBER, FROM(0), .fallback = "10.0", .may_change = true,
      .help = "Seconds between progress lines away from a terminal."},
