@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "datasets/excerpt.h"
-#include "datasets/grow.h"
 #include "kernels/memory.h"
 
 /* The place of a text among the names; *is_there tells whether it is one of them. */

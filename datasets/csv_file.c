@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "datasets/excerpt.h"
-#include "datasets/grow.h"
 #include "kernels/memory.h"
 
 rnn_status rnn_csv_file_fail(const rnn_csv_file *file, const char *format, ...)

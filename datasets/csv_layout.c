@@ -6,7 +6,6 @@
 
 #include "datasets/csv_file.h"
 #include "datasets/excerpt.h"
-#include "datasets/grow.h"
 #include "kernels/memory.h"
 
 bool rnn_csv_is_missing(const char *cell)

@@ -5,7 +5,6 @@
 
 #include "datasets/csv_file.h"
 #include "datasets/excerpt.h"
-#include "datasets/grow.h"
 #include "datasets/number.h"
 #include "kernels/memory.h"
 

@@ -5,7 +5,6 @@
 #include <strings.h>
 
 #include "datasets/excerpt.h"
-#include "datasets/grow.h"
 #include "datasets/number.h"
 #include "datasets/reader.h"
 #include "kernels/memory.h"

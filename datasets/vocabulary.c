@@ -138,20 +138,9 @@ static const entry *find(const rnn_vocabulary *v, piece name)
 
 static rnn_status make_room(rnn_vocabulary *v)
 {
-    size_t larger = 2 * v->room + 256;
-    entry **moved;
-
     if (v->n_entries == MAX_NAMES)
         return RNN_FAIL(RNN_ERR_DATA, "expected at most %d different words, found more", MAX_NAMES);
-    if (v->n_entries < v->room)
-        return RNN_OK;
-    RNN_TRY(RNN_ALLOC(&moved, larger, "the vocabulary"));
-    if (v->n_entries > 0)
-        memcpy(moved, v->entries, v->n_entries * sizeof *moved);
-    rnn_free(v->entries);
-    v->entries = moved;
-    v->room = larger;
-    return RNN_OK;
+    return RNN_GROW(&v->entries, &v->room, v->n_entries, v->n_entries + 1, "the vocabulary");
 }
 
 /* Adds a name that is not there yet. */

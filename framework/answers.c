@@ -91,23 +91,6 @@ static void see(void *context, int worker, size_t shard, const rnn_answers *answ
 
 /* -- A batch ----------------------------------------------------------------------------------- */
 
-static rnn_status make_room(rnn_answer_table *table, size_t n_more)
-{
-    size_t needed = table->n_rows + n_more;
-    size_t room = 2 * table->room > needed ? 2 * table->room : needed;
-    double *moved;
-
-    if (needed <= table->room)
-        return RNN_OK;
-    RNN_TRY(rnn_alloc((void **)&moved, room, table->width * sizeof *moved, "the answers"));
-    if (table->n_rows > 0)
-        memcpy(moved, table->rows, table->n_rows * table->width * sizeof *moved);
-    rnn_free(table->rows);
-    table->rows = moved;
-    table->room = room;
-    return RNN_OK;
-}
-
 /* Rank 0: takes the places that are filled. */
 static rnn_status append(rnn_answer_table *table, const collector *c)
 {
@@ -115,7 +98,8 @@ static rnn_status append(rnn_answer_table *table, const collector *c)
 
     for (size_t i = 0; i < n_places; i++)
         n += c->places[i * c->width] > 0.0;
-    RNN_TRY(make_room(table, n));
+    RNN_TRY(rnn_grow((void **)&table->rows, &table->room, table->n_rows, table->n_rows + n,
+                     table->width * sizeof *table->rows, "the answers"));
     for (size_t i = 0; i < n_places; i++)
         if (c->places[i * c->width] > 0.0)
             memcpy(table->rows + table->n_rows++ * table->width, c->places + i * c->width + 1,

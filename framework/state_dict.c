@@ -86,27 +86,12 @@ typedef struct visited_group {
     const char *path; /* from the root, "" there */
 } visited_group;
 
-static rnn_status make_room(listing *list)
-{
-    rnn_dict_entry *entries;
-    size_t room = 2 * list->room + 16;
-
-    if (list->count < list->room)
-        return RNN_OK;
-    RNN_TRY(RNN_ALLOC(&entries, room, "the names in a state_dict"));
-    if (list->count > 0)
-        memcpy(entries, list->entries, list->count * sizeof *entries);
-    rnn_free(list->entries);
-    list->entries = entries;
-    list->room = room;
-    return RNN_OK;
-}
-
 static rnn_status add_entry(listing *list, const rnn_h5_place *dataset, const char *path)
 {
     rnn_dict_entry *entry;
 
-    RNN_TRY(make_room(list));
+    RNN_TRY(RNN_GROW(&list->entries, &list->room, list->count, list->count + 1,
+                     "the names in a state_dict"));
     entry = &list->entries[list->count++];
     rnn_dict_set_path(entry, path);
     entry->n_dims = rnn_h5_get_shape(dataset, entry->dims);

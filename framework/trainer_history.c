@@ -85,17 +85,8 @@ rnn_status rnn_trainer_append_history(rnn_trainer *t, const rnn_epoch_summary *s
 
     for (size_t i = 0; i < N_HISTORY; i++)
         row[i] = *(const double *)((const char *)s + columns[i].offset);
-    if (t->history.n_rows >= t->history_room) {
-        size_t room = 2 * t->history.n_rows + 16;
-        double *values;
-
-        RNN_TRY(RNN_ALLOC(&values, room * N_HISTORY, "the history"));
-        if (t->history.n_rows > 0)
-            memcpy(values, t->history.values, t->history.n_rows * N_HISTORY * sizeof *values);
-        rnn_free(t->history.values);
-        t->history.values = values;
-        t->history_room = room;
-    }
+    RNN_TRY(rnn_grow((void **)&t->history.values, &t->history_room, t->history.n_rows,
+                     t->history.n_rows + 1, sizeof row, "the history"));
     memcpy(t->history.values + t->history.n_rows * N_HISTORY, row, sizeof row);
     t->history.n_rows++;
     return RNN_OK;

@@ -37,6 +37,23 @@ rnn_status rnn_size_multiply(size_t *out, size_t a, size_t b, const char *what)
     return RNN_OK;
 }
 
+rnn_status rnn_grow(void **array, size_t *room, size_t used, size_t needed, size_t element_size,
+                    const char *what)
+{
+    size_t larger = 2 * *room > needed ? 2 * *room : needed;
+    void *moved;
+
+    if (needed <= *room)
+        return RNN_OK;
+    RNN_TRY(rnn_alloc(&moved, larger, element_size, what));
+    if (used > 0)
+        memcpy(moved, *array, used * element_size);
+    rnn_free(*array);
+    *array = moved;
+    *room = larger;
+    return RNN_OK;
+}
+
 rnn_status rnn_buffer_reserve(rnn_buffer *buffer, size_t n_bytes, const char *what)
 {
     if (n_bytes <= buffer->n_bytes && buffer->bytes != NULL)

@@ -44,6 +44,18 @@ rnn_status rnn_buffer_reserve_floats(rnn_buffer *buffer, size_t rows, size_t col
 /* Frees the memory; the buffer is empty then. */
 void rnn_buffer_release(rnn_buffer *buffer);
 
+/*
+ * Makes room for at least `needed` elements in an array of rnn_alloc memory that has room for
+ * *room, keeping the first `used`; what is new is zeroed. `what` as for rnn_alloc. On failure the
+ * array is as before.
+ */
+rnn_status rnn_grow(void **array, size_t *room, size_t used, size_t needed, size_t element_size,
+                    const char *what);
+
+/* Typed form: RNN_GROW(&values, &room, n_values, n_values + 1, "values") */
+#define RNN_GROW(array, room, used, needed, what)                                                  \
+    rnn_grow((void **)(array), (room), (used), (needed), sizeof **(array), (what))
+
 /* A copy of `text` in rnn_alloc memory. */
 rnn_status rnn_string_copy(char **out, const char *text);
 

@@ -79,20 +79,10 @@ static rnn_status grow(rnn_buffer *b, size_t n_bytes)
     return rnn_buffer_reserve(b, n_bytes, "a recurrent layer's step");
 }
 
+/* Steps behind the last one have buffers from before, which move along. */
 static rnn_status make_room(rnn_recurrent_steps *s)
 {
-    size_t room = 2 * s->room + 1;
-    step *more;
-
-    if (s->count < s->room)
-        return RNN_OK;
-    RNN_TRY(RNN_ALLOC(&more, room, "a recurrent layer's steps"));
-    if (s->room > 0)
-        memcpy(more, s->steps, s->room * sizeof *more);
-    rnn_free(s->steps);
-    s->steps = more;
-    s->room = room;
-    return RNN_OK;
+    return RNN_GROW(&s->steps, &s->room, s->room, s->count + 1, "a recurrent layer's steps");
 }
 
 /* Bytes of an array of a step, by the primitives' own reckoning. */
