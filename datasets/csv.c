@@ -45,8 +45,8 @@ typedef struct csv_series {
     rnn_class_names classes;
     size_t look_back, window, stride, horizon;
     rnn_target_kind target;
-    bool needs_no_targets;
-    double mean, std; /* values are (v - mean) / std, targets too */
+    bool needs_no_targets, has_targets; /* any sample has one */
+    double mean, std;                   /* values are (v - mean) / std, targets too */
 } csv_series;
 
 /* -- Settings -----------------------------------------------------------------------------------*/
@@ -260,7 +260,6 @@ static rnn_status fill_info(rnn_dataset_info *info, const csv_series *content)
 {
     const rnn_csv_columns *columns = &content->columns;
     uint64_t digests[RNN_N_SPLITS];
-    bool has_any = false;
 
     info->folder = content->folder;
     info->name = "unknown";
@@ -268,7 +267,6 @@ static rnn_status fill_info(rnn_dataset_info *info, const csv_series *content)
         const rnn_csv_table *table = &content->tables[split];
 
         info->n_samples[split] = content->parts[split].n_samples;
-        has_any = has_any || has_targets(content, &content->parts[split]);
         digests[split] = table->digest;
         info->bytes_in_memory += (double)(table->values_room * sizeof *table->values) +
                                  (double)(table->labels_room * sizeof *table->labels);
@@ -276,7 +274,7 @@ static rnn_status fill_info(rnn_dataset_info *info, const csv_series *content)
     info->digest = rnn_digest(digests, sizeof digests);
     info->seq_len = content->window; /* if that is 0, the lengths tell */
     info->target = content->target;
-    info->has_targets = has_any;
+    info->has_targets = content->has_targets;
     RNN_TRY(rnn_size_multiply(&info->n_features, columns->n_inputs, content->look_back,
                               "the features of a step"));
     if (rnn_target_is_label(content->target)) {
@@ -318,6 +316,7 @@ static rnn_status open_csv(void **out, rnn_dataset_info *info, const rnn_dataset
     for (int split = 0; split < RNN_N_SPLITS; split++) {
         RNN_TRY_GOTO(st, count_samples(content, cfg, (rnn_split)split), done);
         impute(content, &content->parts[split], cfg->missing);
+        content->has_targets = content->has_targets || has_targets(content, &content->parts[split]);
     }
     RNN_TRY_GOTO(st, fill_info(info, content), done);
     *out = content;
@@ -400,6 +399,8 @@ static rnn_status read_row(const void *handle, rnn_split split, size_t sample, s
 
     for (size_t t = 0; t < p->length; t++)
         write_features(content, p, first + t, into->x + (t * rows + row) * n_features);
+    if (!content->has_targets)
+        return RNN_OK;
     if (!rnn_target_is_per_step(content->target))
         write_target(content, p, newest + p->length - 1, row, into);
     for (size_t t = 0; rnn_target_is_per_step(content->target) && t < p->length; t++)

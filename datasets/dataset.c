@@ -29,8 +29,6 @@ struct rnn_dataset {
     rnn_dataset_info info;
     const rnn_reader *reader;
     void *content;
-    bool has_other_targets;  /* than the reader writes, which has none */
-    size_t n_read_values;    /* of the reader's targets */
     rnn_dataset_parts parts; /* which samples of the reader's splits are in which of ours */
     rnn_dataset_fit fit;
 };
@@ -184,16 +182,13 @@ static rnn_status copy_texts(rnn_dataset *dataset)
 }
 
 /* Where the data has no targets, they are of the kind that the model answers. */
-static void assume_targets(rnn_dataset *dataset, const rnn_dataset_answer *answer)
+static void assume_targets(rnn_dataset_info *info, const rnn_dataset_answer *answer)
 {
-    rnn_dataset_info *info = &dataset->info;
     bool has_values;
 
     if (info->has_targets || answer == NULL)
         return;
     has_values = !rnn_target_is_label(answer->kind);
-    dataset->has_other_targets = true;
-    dataset->n_read_values = info->n_target_values;
     info->target = answer->kind;
     info->n_target_values = has_values ? answer->n_values : 0;
     info->n_classes = has_values ? 0 : answer->n_values;
@@ -213,7 +208,7 @@ static rnn_status open_content(rnn_dataset *dataset, const rnn_dataset_cfg *cfg)
     if (info->n_samples[RNN_SPLIT_TRAIN] == 0 && cfg->fit == NULL)
         return RNN_FAIL(RNN_ERR_DATA, "expected samples for training, found none");
     samples.content = dataset->content;
-    assume_targets(dataset, cfg->answer);
+    assume_targets(info, cfg->answer);
     RNN_TRY(rnn_dataset_divide(&dataset->parts, &samples, cfg));
     measure(dataset);
     RNN_TRY(copy_texts(dataset));
@@ -354,7 +349,7 @@ static void write_no_target(const rnn_dataset_info *info, size_t length, size_t 
     size_t n = info->n_target_values;
 
     for (size_t t = 0; t < (per_step ? length : 1); t++) {
-        if (n == 0)
+        if (rnn_target_is_label(info->target))
             into->label[t * rows + row] = -1;
         for (size_t i = 0; i < n; i++)
             into->target[(t * rows + row) * n + i] = NAN;
@@ -362,20 +357,18 @@ static void write_no_target(const rnn_dataset_info *info, size_t length, size_t 
 }
 
 static rnn_status gather_row(const rnn_dataset *dataset, rnn_dataset_origin from, size_t length,
-                             size_t row, size_t rows, const rnn_dataset_slice *read_into,
-                             const rnn_dataset_slice *into)
+                             size_t row, size_t rows, const rnn_dataset_slice *into)
 {
-    RNN_TRY(
-        dataset->reader->read_row(dataset->content, from.split, from.sample, row, rows, read_into));
-    if (dataset->has_other_targets)
+    RNN_TRY(dataset->reader->read_row(dataset->content, from.split, from.sample, row, rows, into));
+    if (!dataset->info.has_targets)
         write_no_target(&dataset->info, length, row, rows, into);
     rnn_dataset_scale_row(&dataset->fit, &dataset->info, length, row, rows, into);
     return RNN_OK;
 }
 
-static rnn_status gather_rows(const rnn_dataset *dataset, rnn_split split, const uint64_t *index,
+rnn_status rnn_dataset_gather(const rnn_dataset *dataset, rnn_split split, const uint64_t *index,
                               size_t n_valid, size_t rows, size_t seq_len,
-                              const rnn_dataset_slice *read_into, const rnn_dataset_slice *into)
+                              const rnn_dataset_slice *into)
 {
     for (size_t row = 0; row < rows; row++) {
         size_t length = row < n_valid ? rnn_dataset_length(dataset, split, index[row]) : 0;
@@ -384,30 +377,8 @@ static rnn_status gather_rows(const rnn_dataset *dataset, rnn_split split, const
         into->length[row] = (int32_t)length;
         if (row < n_valid)
             RNN_TRY(gather_row(dataset, rnn_dataset_parts_at(&dataset->parts, split, index[row]),
-                               length, row, rows, read_into, into));
+                               length, row, rows, into));
         pad_row(&dataset->info, length, seq_len, row, rows, into);
     }
     return RNN_OK;
-}
-
-rnn_status rnn_dataset_gather(const rnn_dataset *dataset, rnn_split split, const uint64_t *index,
-                              size_t n_valid, size_t rows, size_t seq_len,
-                              const rnn_dataset_slice *into)
-{
-    rnn_dataset_slice read_into = *into;
-    size_t places = rows * seq_len;
-    rnn_status st;
-
-    if (!dataset->has_other_targets)
-        return gather_rows(dataset, split, index, n_valid, rows, seq_len, into, into);
-    read_into.label = NULL; /* what the reader has for none is not looked at */
-    read_into.target = NULL;
-    RNN_TRY_GOTO(st, RNN_ALLOC(&read_into.label, places, "a batch"), done);
-    RNN_TRY_GOTO(st, RNN_ALLOC(&read_into.target, places * dataset->n_read_values, "a batch"),
-                 done);
-    st = gather_rows(dataset, split, index, n_valid, rows, seq_len, &read_into, into);
-done:
-    rnn_free(read_into.label);
-    rnn_free(read_into.target);
-    return st;
 }

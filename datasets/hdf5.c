@@ -276,7 +276,7 @@ static void spread(const float *from, size_t n_steps, size_t size, size_t row, s
 static void spread_labels(const int32_t *from, size_t n_steps, size_t row, size_t rows, int32_t *to)
 {
     for (size_t t = 0; t < n_steps; t++)
-        to[t * rows + row] = from != NULL ? from[t] : -1;
+        to[t * rows + row] = from[t];
 }
 
 static rnn_status read_step_labels(const rnn_hdf5_split *s, size_t sample, size_t row, size_t rows,
@@ -300,14 +300,10 @@ static rnn_status read_target(const hdf5_data *d, const rnn_hdf5_split *s, size_
                               const rnn_dataset_slice *into)
 {
     size_t length = rnn_hdf5_split_length(s, sample), n = s->n_target_values;
-    bool has_label = rnn_target_is_label(d->target);
     size_t n_steps = rnn_target_is_per_step(d->target) ? length : 1;
 
-    if (!d->has_targets) {
-        if (has_label)
-            spread_labels(NULL, n_steps, row, rows, into->label);
-        return RNN_OK; /* there are no values */
-    }
+    if (!d->has_targets)
+        return RNN_OK;
     if (d->target == RNN_TARGET_LABEL) {
         into->label[row] = s->label[sample];
         return RNN_OK;

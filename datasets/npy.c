@@ -430,20 +430,6 @@ static rnn_status read_labels(const arrays *content, const transfer *t, int32_t 
     return RNN_OK;
 }
 
-/* What there is in place of targets. */
-static void clear_target(const arrays *content, const transfer *t, const rnn_dataset_slice *into)
-{
-    for (size_t step = 0; step < t->n_steps; step++) {
-        size_t place = step * t->rows + t->row;
-
-        if (rnn_target_is_label(content->target))
-            into->label[place] = -1;
-        else
-            for (size_t i = 0; i < t->width; i++)
-                into->target[place * t->width + i] = NAN;
-    }
-}
-
 static rnn_status read_row(const void *handle, rnn_split split, size_t sample, size_t row,
                            size_t rows, const rnn_dataset_slice *into)
 {
@@ -465,10 +451,8 @@ static rnn_status read_row(const void *handle, rnn_split split, size_t sample, s
                               .what = "target value"};
 
     RNN_TRY(read_values(&inputs, content->mean, content->std, into->x));
-    if (!content->has_targets) {
-        clear_target(content, &targets, into);
+    if (!content->has_targets)
         return RNN_OK;
-    }
     return rnn_target_is_label(content->target) ? read_labels(content, &targets, into->label)
                                                 : read_values(&targets, 0, 1, into->target);
 }

@@ -40,8 +40,9 @@ typedef struct rnn_reader {
     const char *(*token_text)(const void *content, size_t token);
 
     /*
-     * Writes the steps that a sample has, and its target, into row `row` of a slice. Called from
-     * several threads at once.
+     * Writes the steps that a sample has, and its target, into row `row` of a slice; no target if
+     * info.has_targets is false: its array may be of another kind. Called from several threads at
+     * once.
      */
     rnn_status (*read_row)(const void *content, rnn_split split, size_t sample, size_t row,
                            size_t rows, const rnn_dataset_slice *into);

@@ -116,7 +116,7 @@ static rnn_status read_labels(const rnn_samples *samples, ticket *tickets, size_
                                  ? samples->reader->lengths(samples->content, RNN_SPLIT_TRAIN)
                                  : NULL;
     size_t longest = info->seq_len;
-    int32_t label;
+    int32_t label = -1; /* of data without targets */
     rnn_dataset_slice one = {.label = &label};
     rnn_status st;
 

@@ -36,7 +36,8 @@ typedef struct time_series {
     char *name; /* NULL if no file has one */
     size_t n_dims;
     rnn_ts_target target;
-    char **classes; /* [n_classes] names by number */
+    bool has_targets; /* any sample has one */
+    char **classes;   /* [n_classes] names by number */
     size_t n_classes;
     rnn_ts_set sets[RNN_N_SPLITS];
 } time_series;
@@ -165,8 +166,7 @@ done:
 
 /* -- As a dataset -------------------------------------------------------------------------------*/
 
-/* Whether any sample has one. */
-static bool has_targets(const time_series *content)
+static bool find_target(const time_series *content)
 {
     for (int split = 0; split < RNN_N_SPLITS; split++) {
         const rnn_ts_set *set = &content->sets[split];
@@ -198,7 +198,7 @@ static void fill_info(rnn_dataset_info *info, const time_series *content)
     info->name = content->name != NULL ? content->name : "unknown";
     info->n_features = content->n_dims;
     info->target = content->target == RNN_TS_VALUE ? RNN_TARGET_VALUES : RNN_TARGET_LABEL;
-    info->has_targets = has_targets(content);
+    info->has_targets = content->has_targets;
     info->n_classes = content->n_classes;
     info->n_target_values = content->target == RNN_TS_VALUE ? 1 : 0;
     info->digest = rnn_digest(digests, n_digests * sizeof *digests);
@@ -229,6 +229,7 @@ static rnn_status open_series(void **out, rnn_dataset_info *info, const rnn_data
     RNN_TRY_GOTO(st, rnn_reader_check_scale(cfg), done);
     RNN_TRY_GOTO(st, RNN_ALLOC(&content, 1, "a dataset"), done);
     RNN_TRY_GOTO(st, read_all(content, cfg), done);
+    content->has_targets = find_target(content);
     fill_info(info, content);
     *out = content;
     content = NULL;
@@ -255,9 +256,9 @@ static rnn_status read_row(const void *handle, rnn_split split, size_t i, size_t
     const rnn_ts_sample *s = &set->samples[i];
     size_t n_dims = content->n_dims;
 
-    if (content->target == RNN_TS_VALUE)
+    if (content->has_targets && content->target == RNN_TS_VALUE)
         into->target[row] = s->value;
-    else
+    else if (content->has_targets)
         into->label[row] = s->label;
     for (size_t t = 0; t < s->length; t++)
         memcpy(into->x + (t * rows + row) * n_dims, set->values + s->start + t * n_dims,
