@@ -6,7 +6,6 @@
 #include "datasets/utf8.h"
 #include "framework/report.h"
 #include "framework/trainer.h"
-#include "kernels/digest.h"
 
 /* What stands in a column, and how many characters it has. */
 enum { MAX_NAME = 12 };
@@ -126,8 +125,7 @@ rnn_status rnn_eval(rnn_trained *trained, FILE *out)
                                       "predict does without");
     if (prints)
         fprintf(out, "%-10s epoch %" PRIu64 ", step %" PRIu64 ", digest %016" PRIx64 "\n", "model",
-                trained->epoch, trained->step,
-                rnn_digest(run->params, rnn_model_size(run->model) * sizeof *run->params));
+                trained->epoch, trained->step, rnn_run_digest(run));
     for (int split = RNN_SPLIT_VALID; split < RNN_N_SPLITS; split++)
         if (run->loader[split] != NULL)
             RNN_TRY(eval_split(run, (rnn_split)split, prints, out));

@@ -5,7 +5,6 @@
 #include "framework/state_dict.h"
 #include "framework/trainer.h"
 #include "framework/trainer_parts.h"
-#include "kernels/digest.h"
 #include "kernels/memory.h"
 
 /* The next start must take up the import, and must not lose a run by it. */
@@ -54,8 +53,7 @@ rnn_status rnn_import(rnn_run *run, const char *weights)
     st = rnn_comm_agree(run->comm, st);
     if (st == RNN_OK) {
         rnn_report_line(t.report, "import", "%s as %s", weights, path != NULL ? path : "");
-        rnn_report_line(t.report, "digest", "%016" PRIx64,
-                        rnn_digest(run->params, rnn_model_size(run->model) * sizeof *run->params));
+        rnn_report_line(t.report, "digest", "%016" PRIx64, rnn_run_digest(run));
     }
     rnn_free(path);
     rnn_report_destroy(&t.report);

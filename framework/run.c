@@ -16,6 +16,11 @@ size_t rnn_run_default_shards(size_t batch_size, size_t widest)
     return n_shards;
 }
 
+uint64_t rnn_run_digest(const rnn_run *run)
+{
+    return rnn_digest(run->params, rnn_model_size(run->model) * sizeof *run->params);
+}
+
 /* -- Agreement before anything costs time ---------------------------------------------------- */
 
 /* Digest of the running executable. */

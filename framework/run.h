@@ -64,6 +64,9 @@ rnn_status rnn_run_create(rnn_run **out, const rnn_config *config, const rnn_run
                           rnn_comm *comm);
 void rnn_run_destroy(rnn_run **run);
 
+/* The digest of the parameters, as it is printed and compared. */
+uint64_t rnn_run_digest(const rnn_run *run);
+
 /*
  * The number of shards of a global batch when the configuration leaves it open: a power of two,
  * from batch size and the widest layer's output alone, never from ranks or threads. Slices of 8

@@ -9,7 +9,6 @@
 #include "framework/signals.h"
 #include "framework/trainer_parts.h"
 #include "kernels/clock.h"
-#include "kernels/digest.h"
 #include "kernels/memory.h"
 
 /* -- Epochs ---------------------------------------------------------------------------------- */
@@ -107,7 +106,7 @@ static rnn_status summarize_epoch(rnn_trainer *t, rnn_epoch_summary *s)
         .lr = rnn_schedule_lr(&run->schedule, run->lr, p->epoch, p->step - 1, run->total_steps),
         .samples_per_second = (double)p->epoch_samples / p->epoch_seconds,
         .data_wait = rnn_loader_wait_seconds(run->loader[RNN_SPLIT_TRAIN]) - t->waited,
-        .digest = rnn_digest(run->params, rnn_model_size(run->model) * sizeof(float))};
+        .digest = rnn_run_digest(run)};
     RNN_TRY(rnn_comm_compare(run->comm, s->digest, "parameters"));
     RNN_TRY(rnn_evaluate(run, run->monitor, &s->scores));
     RNN_TRY(rnn_predictions_take(run, &s->predicted));
@@ -208,9 +207,7 @@ static rnn_status train_all(rnn_trainer *t)
                         t->progress.stale_epochs, t->progress.best_step);
     RNN_TRY(test_at_end(t));
     if (t->run->predicted != NULL) /* its epochs have no column for it */
-        rnn_report_line(
-            t->report, "digest", "%016" PRIx64,
-            rnn_digest(t->run->params, rnn_model_size(t->run->model) * sizeof *t->run->params));
+        rnn_report_line(t->report, "digest", "%016" PRIx64, rnn_run_digest(t->run));
     rnn_report_line(t->report, "done", "%s/latest.h5", c->run.output_dir);
     return RNN_OK;
 }
