@@ -3,7 +3,7 @@
 #include "framework/state_dict.h"
 #include "kernels/memory.h"
 
-static rnn_status create_model(rnn_model **out, const char *path)
+rnn_status rnn_stored_model_create(rnn_model **out, const char *path)
 {
     rnn_layer_cfg layers[RNN_MODEL_MAX_LAYERS];
     size_t n_layers;
@@ -21,7 +21,7 @@ rnn_status rnn_stored_model_read(rnn_stored_model *out, const char *path)
     rnn_checkpoint checkpoint;
 
     *out = (rnn_stored_model){.model = NULL};
-    RNN_TRY(create_model(&out->model, path));
+    RNN_TRY(rnn_stored_model_create(&out->model, path));
     RNN_TRY_GOTO(st, RNN_ALLOC(&out->params, rnn_model_size(out->model), "parameters"), failed);
     checkpoint =
         (rnn_checkpoint){.model = out->model, .params = out->params, .progress = &out->progress};

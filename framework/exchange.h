@@ -16,6 +16,12 @@ typedef struct rnn_stored_model {
 } rnn_stored_model;
 
 /*
+ * The model that the layers in a checkpoint make, without its parameters, for sequences of one
+ * step. Errors as of rnn_checkpoint_read_layers.
+ */
+rnn_status rnn_stored_model_create(rnn_model **out, const char *path);
+
+/*
  * Reads a checkpoint as rnn_checkpoint_read does, with the same errors, but without configuration
  * or data. On failure there is nothing to free; rnn_stored_model_free accepts that.
  */

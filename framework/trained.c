@@ -6,7 +6,6 @@
 #include "framework/data.h"
 #include "framework/exchange.h"
 #include "framework/fit_file.h"
-#include "kernels/digest.h"
 #include "kernels/memory.h"
 
 static rnn_status read_config(rnn_trained *t, const rnn_trained_cfg *cfg)
@@ -26,15 +25,14 @@ static rnn_status read_answer(const rnn_trained *t, const char *checkpoint,
                               rnn_dataset_answer *answer)
 {
     bool has_classes = t->config.loss.type == RNN_LOSS_CROSS_ENTROPY, is_single;
-    rnn_stored_model stored;
+    rnn_model *model;
 
-    RNN_TRY(rnn_stored_model_read(&stored, checkpoint));
-    is_single =
-        rnn_model_output(stored.model).is_single || t->config.loss.steps == RNN_LOSS_STEPS_LAST;
-    answer->n_values = rnn_model_output(stored.model).n_features;
+    RNN_TRY(rnn_stored_model_create(&model, checkpoint));
+    is_single = rnn_model_output(model).is_single || t->config.loss.steps == RNN_LOSS_STEPS_LAST;
+    answer->n_values = rnn_model_output(model).n_features;
     answer->kind = has_classes ? (is_single ? RNN_TARGET_LABEL : RNN_TARGET_STEP_LABEL)
                                : (is_single ? RNN_TARGET_VALUES : RNN_TARGET_STEP_VALUES);
-    rnn_stored_model_free(&stored);
+    rnn_model_destroy(&model);
     return RNN_OK;
 }
 
@@ -63,9 +61,7 @@ static rnn_status open_all(rnn_trained *t, const rnn_trained_cfg *cfg, rnn_comm 
     RNN_TRY(rnn_comm_agree(comm, read_answer(t, cfg->checkpoint, &answer)));
     RNN_TRY(rnn_run_create(&t->run, &t->config, &use, comm));
     RNN_TRY(rnn_comm_agree(comm, read_params(t, cfg->checkpoint)));
-    return rnn_comm_compare(
-        comm, rnn_digest(t->run->params, rnn_model_size(t->run->model) * sizeof *t->run->params),
-        "checkpoint");
+    return rnn_comm_compare(comm, rnn_run_digest(t->run), "checkpoint");
 }
 
 rnn_status rnn_trained_open(rnn_trained *out, const rnn_trained_cfg *cfg, rnn_comm *comm)
