@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -311,23 +312,38 @@ static void write_number(FILE *file, const char *name, double value)
         fprintf(file, ", \"%s\": null", name);
 }
 
-/* Every score that there is, under the name of its split. */
+/* The scores, as programs and as people call them. */
+static const struct {
+    const char *key, *name;
+    size_t offset; /* in rnn_scores */
+} score_names[] = {{"loss", "loss", offsetof(rnn_scores, loss)},
+                   {"accuracy", "accuracy", offsetof(rnn_scores, accuracy)},
+                   {"f1", "F1", offsetof(rnn_scores, f1)},
+                   {"perplexity", "perplexity", offsetof(rnn_scores, perplexity)},
+                   {"bits", "bits per character", offsetof(rnn_scores, bits)},
+                   {"mse", "MSE", offsetof(rnn_scores, mse)},
+                   {"rmse", "RMSE", offsetof(rnn_scores, rmse)},
+                   {"mae", "MAE", offsetof(rnn_scores, mae)}};
+
+enum { N_SCORES = sizeof score_names / sizeof *score_names };
+
+static double get_score(const rnn_scores *scores, size_t i)
+{
+    return *(const double *)((const char *)scores + score_names[i].offset);
+}
+
+/* Every score that there is, under the name of its split; loss and accuracy in any case. */
 static void write_scores(FILE *file, const char *split, const rnn_scores *scores)
 {
-    const struct {
-        const char *name;
-        double value;
-    } all[] = {{"loss", scores->loss}, {"accuracy", scores->accuracy},
-               {"f1", scores->f1},     {"perplexity", scores->perplexity},
-               {"bits", scores->bits}, {"mse", scores->mse},
-               {"rmse", scores->rmse}, {"mae", scores->mae}};
     char name[64];
 
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        if (i > 1 && isnan(all[i].value))
+    for (size_t i = 0; i < N_SCORES; i++) {
+        double value = get_score(scores, i);
+
+        if (i > 1 && isnan(value))
             continue;
-        snprintf(name, sizeof name, "%s_%s", split, all[i].name);
-        write_number(file, name, all[i].value);
+        snprintf(name, sizeof name, "%s_%s", split, score_names[i].key);
+        write_number(file, name, value);
     }
 }
 
@@ -441,23 +457,14 @@ static void print_row(rnn_report *report, const rnn_epoch_summary *s)
 
 void rnn_scores_print(const rnn_scores *scores, bool has_characters, FILE *out)
 {
-    const struct {
-        const char *name;
-        double value;
-    } all[] = {{"loss", scores->loss},
-               {"accuracy", scores->accuracy},
-               {"F1", scores->f1},
-               {"perplexity", scores->perplexity},
-               {"bits per character", has_characters ? scores->bits : (double)NAN},
-               {"MSE", scores->mse},
-               {"RMSE", scores->rmse},
-               {"MAE", scores->mae}};
     const char *separator = "";
 
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        if (isnan(all[i].value))
+    for (size_t i = 0; i < N_SCORES; i++) {
+        bool is_of_characters = score_names[i].offset == offsetof(rnn_scores, bits);
+
+        if (isnan(get_score(scores, i)) || (is_of_characters && !has_characters))
             continue;
-        fprintf(out, "%s%s %.6g", separator, all[i].name, all[i].value);
+        fprintf(out, "%s%s %.6g", separator, score_names[i].name, get_score(scores, i));
         separator = ", ";
     }
 }
