@@ -43,6 +43,13 @@ static size_t describe_carried(const rnn_trainer *t, rnn_block *blocks)
     return n;
 }
 
+/* Room for the states of all rows, if there is none yet. */
+static rnn_status reserve_carried(rnn_trainer *t, const rnn_carry *carry)
+{
+    return t->carried != NULL ? RNN_OK
+                              : RNN_ALLOC(&t->carried, rnn_carry_size(carry), "carried states");
+}
+
 /* Collective. Brings the states that all ranks carry together, for the next checkpoint. */
 static rnn_status gather_carried(rnn_trainer *t)
 {
@@ -54,8 +61,8 @@ static rnn_status gather_carried(rnn_trainer *t)
     if (carry == NULL)
         return RNN_OK;
     st = RNN_ALLOC(&values, size, "carried states");
-    if (st == RNN_OK && t->carried == NULL)
-        st = RNN_ALLOC(&t->carried, size, "carried states");
+    if (st == RNN_OK)
+        st = reserve_carried(t, carry);
     RNN_TRY_GOTO(st, rnn_comm_agree(t->run->comm, st), done);
     rnn_carry_save(carry, values);
     RNN_TRY_GOTO(st, rnn_comm_sum_exact(t->run->comm, values, size), done);
@@ -214,7 +221,7 @@ static rnn_status read_carried(rnn_trainer *t, const char *path)
 
     if (carry == NULL || t->progress.batch_in_epoch == 0)
         return RNN_OK;
-    RNN_TRY(RNN_ALLOC(&t->carried, rnn_carry_size(carry), "carried states"));
+    RNN_TRY(reserve_carried(t, carry));
     n = describe_carried(t, blocks);
     st = rnn_checkpoint_read_blocks(path, blocks, n);
     for (size_t i = 0; i < n && st == RNN_OK; i++) {
@@ -264,13 +271,10 @@ static rnn_status read_state(rnn_trainer *t, char **path)
 static rnn_status share_carried(rnn_trainer *t)
 {
     rnn_carry *carry = rnn_executor_carry(t->run->executor);
-    rnn_status st = RNN_OK;
 
     if (carry == NULL || t->progress.batch_in_epoch == 0)
         return RNN_OK;
-    if (t->carried == NULL)
-        st = RNN_ALLOC(&t->carried, rnn_carry_size(carry), "carried states");
-    RNN_TRY(rnn_comm_agree(t->run->comm, st));
+    RNN_TRY(rnn_comm_agree(t->run->comm, reserve_carried(t, carry)));
     RNN_TRY(rnn_comm_broadcast(t->run->comm, t->carried, rnn_carry_size(carry) * sizeof *t->carried,
                                0));
     rnn_carry_load(carry, t->carried);
