@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "datasets/dataset.h"
+#include "tests/unit/gathered_sample.h"
 #include "tests/unit/temporary_folder.h"
 
 enum { MAX_SAMPLES = 256, N = 101 };
@@ -48,23 +49,6 @@ static rnn_dataset_cfg make_cfg(rnn_split_by split_by, double validation, double
                              .seed = 3};
 }
 
-static rnn_dataset *open_cfg(const rnn_dataset_cfg *cfg)
-{
-    rnn_dataset *dataset;
-
-    if (rnn_dataset_open(&dataset, cfg) != RNN_OK)
-        fail_msg("%s", rnn_error_message());
-    return dataset;
-}
-
-static void assert_cfg_refused(const rnn_dataset_cfg *cfg, const char *part)
-{
-    rnn_dataset *dataset;
-
-    assert_refused(RNN_ERR_DATA, rnn_dataset_open(&dataset, cfg), part);
-    assert_null(dataset);
-}
-
 /* The numbers that a split's samples have in their file. */
 typedef struct members {
     size_t n[RNN_N_SPLITS];
@@ -97,7 +81,7 @@ static members list(const rnn_dataset *dataset)
 
 static members list_cfg(const rnn_dataset_cfg *cfg)
 {
-    rnn_dataset *dataset = open_cfg(cfg);
+    rnn_dataset *dataset = open_dataset(cfg);
     members m = list(dataset);
 
     rnn_dataset_destroy(&dataset);
@@ -254,7 +238,7 @@ static void lengths_and_classes_follow_the_samples(void **state)
     write_series("t.ts", N, 5, 9);
     for (int by = RNN_SPLIT_BY_RANDOM; by <= RNN_SPLIT_BY_ORDER; by++) {
         rnn_dataset_cfg cfg = make_cfg((rnn_split_by)by, 0.2, 0.2);
-        rnn_dataset *dataset = open_cfg(&cfg);
+        rnn_dataset *dataset = open_dataset(&cfg);
         members m = list(dataset);
 
         for (int split = 0; split < RNN_N_SPLITS; split++) {
@@ -280,7 +264,7 @@ static void lengths_are_those_of_the_samples_in_use(void **state)
     (void)state;
     write_series("t.ts", 4, 2, 9); /* lengths 1 2 3 4 */
     cfg.limit[RNN_SPLIT_TRAIN] = 3;
-    dataset = open_cfg(&cfg);
+    dataset = open_dataset(&cfg);
     assert_int_equal(rnn_dataset_get_info(dataset)->seq_len, 3);
     assert_int_equal(rnn_dataset_get_info(dataset)->min_len, 1);
     assert_int_equal(rnn_dataset_length(dataset, RNN_SPLIT_VALID, 0), 3);
@@ -342,9 +326,9 @@ static void fractions_must_be_below_one(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         rnn_dataset_cfg cfg = make_cfg(RNN_SPLIT_BY_RANDOM, wrong[i], 0);
 
-        assert_cfg_refused(&cfg, "dataset.validation: expected a fraction from 0 to below 1");
+        assert_dataset_refused(&cfg, "dataset.validation: expected a fraction from 0 to below 1");
         cfg = make_cfg(RNN_SPLIT_BY_RANDOM, 0, wrong[i]);
-        assert_cfg_refused(&cfg, "dataset.test: expected a fraction from 0 to below 1, found ");
+        assert_dataset_refused(&cfg, "dataset.test: expected a fraction from 0 to below 1, found ");
     }
 }
 
@@ -354,19 +338,20 @@ static void fractions_must_leave_samples_for_every_split(void **state)
 
     (void)state;
     write_series("t.ts", 10, 5, 1);
-    assert_cfg_refused(&cfg, "dataset.validation = 0.04 and dataset.test = 0 of 10 samples leave "
-                             "none for 'valid'");
+    assert_dataset_refused(&cfg,
+                           "dataset.validation = 0.04 and dataset.test = 0 of 10 samples leave "
+                           "none for 'valid'");
     cfg = make_cfg(RNN_SPLIT_BY_ORDER, 0.3, 0.04);
-    assert_cfg_refused(&cfg, "of 10 samples leave none for 'test'");
+    assert_dataset_refused(&cfg, "of 10 samples leave none for 'test'");
     cfg = make_cfg(RNN_SPLIT_BY_ORDER, 0.5, 0.5);
-    assert_cfg_refused(&cfg, "of 10 samples leave none for 'train'");
+    assert_dataset_refused(&cfg, "of 10 samples leave none for 'train'");
     cfg = make_cfg(RNN_SPLIT_BY_ORDER, 0.9, 0.9);
-    assert_cfg_refused(&cfg, "of 10 samples leave none for 'train'");
+    assert_dataset_refused(&cfg, "of 10 samples leave none for 'train'");
     cfg = make_cfg(RNN_SPLIT_BY_STRATIFIED, 0.2, 0); /* of two in a class */
-    assert_cfg_refused(&cfg, "of 10 samples leave none for 'valid'");
+    assert_dataset_refused(&cfg, "of 10 samples leave none for 'valid'");
     cfg = make_cfg(RNN_SPLIT_BY_RANDOM, 0.4, 0);
     cfg.limit[RNN_SPLIT_TRAIN] = 1;
-    assert_cfg_refused(&cfg, "of 1 samples leave none for 'valid'");
+    assert_dataset_refused(&cfg, "of 1 samples leave none for 'valid'");
 }
 
 static void a_split_has_a_file_or_a_fraction(void **state)
@@ -376,12 +361,12 @@ static void a_split_has_a_file_or_a_fraction(void **state)
     (void)state;
     write_series("t.ts", 10, 2, 1);
     cfg.file[RNN_SPLIT_TEST] = "t.ts";
-    assert_cfg_refused(&cfg, "dataset.test = 0.2 asks for a part of the training samples, but "
-                             "there is a file for it, 't.ts': expected one of the two");
+    assert_dataset_refused(&cfg, "dataset.test = 0.2 asks for a part of the training samples, but "
+                                 "there is a file for it, 't.ts': expected one of the two");
     cfg.test = 0;
     cfg.validation = 0.25;
     cfg.file[RNN_SPLIT_VALID] = "t.ts";
-    assert_cfg_refused(&cfg, "dataset.validation = 0.25 asks for a part");
+    assert_dataset_refused(&cfg, "dataset.validation = 0.25 asks for a part");
 }
 
 static void stratified_parts_need_one_class_a_sequence(void **state)
@@ -398,9 +383,10 @@ static void stratified_parts_need_one_class_a_sequence(void **state)
     rnn_dataset *dataset;
 
     (void)state;
-    assert_cfg_refused(&cfg, "dataset.split = \"stratified\" needs one class for every sequence");
+    assert_dataset_refused(&cfg,
+                           "dataset.split = \"stratified\" needs one class for every sequence");
     cfg.split_by = RNN_SPLIT_BY_RANDOM;
-    dataset = open_cfg(&cfg);
+    dataset = open_dataset(&cfg);
     assert_int_equal(rnn_dataset_get_info(dataset)->n_samples[RNN_SPLIT_VALID], 2);
     rnn_dataset_destroy(&dataset);
 }

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "datasets/dataset.h"
+#include "tests/unit/gathered_sample.h"
 #include "tests/unit/temporary_folder.h"
 
 enum { DIMS = 3, MAX_LEN = 11, MAX_SAMPLES = 64 };
@@ -67,23 +68,6 @@ static rnn_dataset_cfg make_cfg(void)
                              .file = {"t.ts"},
                              .std = 1,
                              .standardize = true};
-}
-
-static rnn_dataset *open_cfg(const rnn_dataset_cfg *cfg)
-{
-    rnn_dataset *dataset;
-
-    if (rnn_dataset_open(&dataset, cfg) != RNN_OK)
-        fail_msg("%s", rnn_error_message());
-    return dataset;
-}
-
-static void assert_cfg_refused(const rnn_dataset_cfg *cfg, const char *part)
-{
-    rnn_dataset *dataset;
-
-    assert_refused(RNN_ERR_DATA, rnn_dataset_open(&dataset, cfg), part);
-    assert_null(dataset);
 }
 
 /* Mean and deviation of a dimension over samples for which `in_use` is true, in two passes. */
@@ -176,7 +160,7 @@ static void only_steps_of_samples_count(void **state)
     (void)state;
     make_series(&s, MAX_SAMPLES, 0.7, 3);
     write_series("t.ts", &s);
-    dataset = open_cfg(&cfg);
+    dataset = open_dataset(&cfg);
     assert_true(rnn_dataset_get_info(dataset)->is_ragged);
     assert_fitted(dataset, &s, all, 1e-13);
     assert_scaled(dataset, RNN_SPLIT_TRAIN, &s, 0);
@@ -195,7 +179,7 @@ static void deviations_are_those_of_the_population(void **state)
     assert_non_null(file);
     fputs("@classLabel true a\n@data\n1,2,3:a\n6:a\n", file);
     assert_int_equal(fclose(file), 0);
-    dataset = open_cfg(&cfg);
+    dataset = open_dataset(&cfg);
     fit = rnn_dataset_get_fit(dataset);
     assert_true(fit->mean[0] == 3);
     assert_near(fit->std[0], sqrt(3.5), 1e-15);
@@ -214,7 +198,7 @@ static void other_splits_are_scaled_but_not_learned_from(void **state)
     write_series("t.ts", &train);
     write_series("e.ts", &test);
     cfg.file[RNN_SPLIT_TEST] = "e.ts";
-    dataset = open_cfg(&cfg);
+    dataset = open_dataset(&cfg);
     assert_fitted(dataset, &train, all, 1e-13);
     assert_scaled(dataset, RNN_SPLIT_TRAIN, &train, 0);
     assert_scaled(dataset, RNN_SPLIT_TEST, &test, 0);
@@ -222,7 +206,7 @@ static void other_splits_are_scaled_but_not_learned_from(void **state)
     cfg.file[RNN_SPLIT_TEST] = "";
     cfg.split_by = RNN_SPLIT_BY_ORDER;
     cfg.validation = 0.5;
-    dataset = open_cfg(&cfg);
+    dataset = open_dataset(&cfg);
     assert_fitted(dataset, &train, first_half, 1e-13);
     assert_scaled(dataset, RNN_SPLIT_TRAIN, &train, 0);
     assert_scaled(dataset, RNN_SPLIT_VALID, &train, MAX_SAMPLES / 2);
@@ -239,12 +223,12 @@ static void a_small_deviation_beside_a_large_mean_is_kept(void **state)
     (void)state;
     make_series(&s, MAX_SAMPLES, 1e7, 8); /* floats are 1 apart there */
     write_series("t.ts", &s);
-    dataset = open_cfg(&cfg);
+    dataset = open_dataset(&cfg);
     assert_fitted(dataset, &s, all, 1e-9);
     rnn_dataset_destroy(&dataset);
     make_series(&s, MAX_SAMPLES, 1, 1e-6);
     write_series("t.ts", &s);
-    dataset = open_cfg(&cfg);
+    dataset = open_dataset(&cfg);
     assert_fitted(dataset, &s, all, 1e-9);
     rnn_dataset_destroy(&dataset);
 }
@@ -264,7 +248,7 @@ static void constant_features_become_zero(void **state)
             for (size_t t = 0; t < s.length[i]; t++)
                 s.x[i][t][1] = constants[c];
         write_series("t.ts", &s);
-        dataset = open_cfg(&cfg);
+        dataset = open_dataset(&cfg);
         assert_true(rnn_dataset_get_fit(dataset)->std[1] == 1);
         assert_true(rnn_dataset_get_fit(dataset)->mean[1] == (double)constants[c]);
         assert_scaled(dataset, RNN_SPLIT_TRAIN, &s, 0);
@@ -292,7 +276,7 @@ static void fixed_numbers_come_first(void **state)
         for (size_t t = 0; t < s.length[i]; t++)
             for (size_t d = 0; d < DIMS; d++)
                 s.x[i][t][d] = (float)(((double)s.x[i][t][d] - 5) / 0.5);
-    dataset = open_cfg(&cfg);
+    dataset = open_dataset(&cfg);
     assert_fitted(dataset, &s, all, 1e-13);
     assert_scaled(dataset, RNN_SPLIT_TRAIN, &s, 0);
     rnn_dataset_destroy(&dataset);
@@ -309,7 +293,7 @@ static void nothing_is_fitted_unless_asked_for(void **state)
     make_series(&s, 20, 2, 1);
     write_series("t.ts", &s);
     cfg.standardize = false;
-    dataset = open_cfg(&cfg);
+    dataset = open_dataset(&cfg);
     assert_null(rnn_dataset_get_fit(dataset)->mean);
     assert_null(rnn_dataset_get_fit(dataset)->target_mean);
     assert_int_equal(rnn_dataset_get_fit(dataset)->n_features, 0);
@@ -360,7 +344,7 @@ static void targets_of_steps_are_standardised(void **state)
     (void)state;
     write_text("t.csv", "x,a,b\n1,1,5\n2,3,5\n3,8,5\n");
     write_text("e.csv", "x,a,b\n7,-10,6\n");
-    dataset = open_cfg(&cfg);
+    dataset = open_dataset(&cfg);
     assert_null(rnn_dataset_get_fit(dataset)->mean);
     assert_int_equal(rnn_dataset_get_fit(dataset)->n_target_values, 2);
     assert_true(rnn_dataset_get_fit(dataset)->target_mean[1] == 5);
@@ -402,7 +386,7 @@ static void given_numbers_are_used_as_they_are(void **state)
     cfg.fit = &given;
     for (int i = 0; i < 2; i++) {
         cfg.standardize = i == 0; /* no matter what */
-        dataset = open_cfg(&cfg);
+        dataset = open_dataset(&cfg);
         assert_memory_equal(rnn_dataset_get_fit(dataset)->mean, mean, sizeof mean);
         assert_memory_equal(rnn_dataset_get_fit(dataset)->std, std, sizeof std);
         assert_scaled(dataset, RNN_SPLIT_TRAIN, &s, 0);
@@ -422,7 +406,7 @@ static void a_model_without_numbers_stays_without(void **state)
     make_series(&s, 20, 2, 1);
     write_series("t.ts", &s);
     cfg.fit = &given;
-    dataset = open_cfg(&cfg);
+    dataset = open_dataset(&cfg);
     assert_null(rnn_dataset_get_fit(dataset)->mean);
     rnn_dataset_destroy(&dataset);
 }
@@ -440,18 +424,18 @@ static void numbers_for_other_data_are_refused(void **state)
     make_series(&s, 20, 2, 1);
     write_series("t.ts", &s);
     cfg.fit = &given;
-    assert_cfg_refused(&cfg, "the model was trained on 4 features a step, this data has 3");
+    assert_dataset_refused(&cfg, "the model was trained on 4 features a step, this data has 3");
     given.n_features = DIMS;
     given.target_mean = given.target_std = numbers;
     given.n_target_values = 2;
-    assert_cfg_refused(&cfg, "the model was trained on targets of 2 values, this data has 0");
+    assert_dataset_refused(&cfg, "the model was trained on targets of 2 values, this data has 0");
     given.target_mean = NULL;
     given.n_features = 1;
     cfg.format = "text";
     cfg.seq_len = 4;
     cfg.file[RNN_SPLIT_TRAIN] = "t.txt";
     write_text("t.txt", "abab");
-    assert_cfg_refused(&cfg, "trained on standardised features, this data has tokens");
+    assert_dataset_refused(&cfg, "trained on standardised features, this data has tokens");
 }
 
 static void only_numbers_can_be_standardised(void **state)
@@ -464,14 +448,15 @@ static void only_numbers_can_be_standardised(void **state)
     make_series(&s, 20, 2, 1);
     write_series("t.ts", &s);
     cfg.standardize_targets = true;
-    assert_cfg_refused(&cfg, "dataset.standardize_targets: the targets of this data are classes");
+    assert_dataset_refused(&cfg,
+                           "dataset.standardize_targets: the targets of this data are classes");
     cfg = (rnn_dataset_cfg){.format = "strings",
                             .inputs = texts,
                             .n_inputs = 1,
                             .targets = texts,
                             .n_targets = 1,
                             .standardize = true};
-    assert_cfg_refused(&cfg, "dataset.standardize: the inputs of this data are tokens");
+    assert_dataset_refused(&cfg, "dataset.standardize: the inputs of this data are tokens");
 }
 
 int main(void)
