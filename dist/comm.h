@@ -63,6 +63,13 @@ rnn_status rnn_comm_sum_exact(rnn_comm *comm, double *values, size_t count);
 rnn_status rnn_comm_compare(rnn_comm *comm, uint64_t digest, const char *what);
 
 /*
+ * Collective. *odd = the lowest rank whose digest is not the one that most ranks bring (of equally
+ * many: rank 0's side is right), *n_odd how many such ranks there are; if all bring the same one,
+ * the number of ranks and 0.
+ */
+rnn_status rnn_comm_find_odd(rnn_comm *comm, uint64_t digest, int *odd, int *n_odd);
+
+/*
  * Collective. As rnn_comm_compare for a text of lines ("key = value"): the message names the first
  * line that differs, on which rank, and both versions.
  */

@@ -90,19 +90,76 @@ rnn_status rnn_comm_agree(rnn_comm *comm, rnn_status mine)
     return rnn_error_adopt(first.status, first.message);
 }
 
-/* *rank = the first that differs from rank 0, or the number of ranks; pair = both digests. */
-static rnn_status first_difference(rnn_comm *comm, uint64_t digest, int *rank, uint64_t pair[2])
+/* Whether all ranks bring the same digest. */
+static rnn_status are_equal(rnn_comm *comm, uint64_t digest, bool *equal)
 {
     uint64_t bounds[2] = {digest, ~digest}; /* the minimum of ~x is the maximum of x */
 
-    *rank = comm->size;
+    *equal = true;
     if (comm->size == 1)
         return RNN_OK;
     RNN_MPI(MPI_Allreduce(MPI_IN_PLACE, bounds, 2, MPI_UINT64_T, MPI_MIN, comm->world),
             "comparing digests");
-    if (bounds[0] == ~bounds[1])
-        return RNN_OK;
+    *equal = bounds[0] == ~bounds[1];
+    return RNN_OK;
+}
 
+/* The digest that most ranks have; of equally many the one of the lowest rank. */
+static uint64_t commonest(const uint64_t *digests, int n)
+{
+    int best = 0, most = 0;
+
+    for (int i = 0; i < n; i++) {
+        int count = 0;
+
+        for (int k = 0; k < n; k++)
+            count += digests[k] == digests[i];
+        if (count > most) {
+            most = count;
+            best = i;
+        }
+    }
+    return digests[best];
+}
+
+rnn_status rnn_comm_find_odd(rnn_comm *comm, uint64_t digest, int *odd, int *n_odd)
+{
+    uint64_t *all = NULL, right;
+    bool equal;
+    rnn_status st;
+
+    *odd = comm->size;
+    *n_odd = 0;
+    RNN_TRY(are_equal(comm, digest, &equal));
+    if (equal)
+        return RNN_OK;
+    st = RNN_ALLOC(&all, (size_t)comm->size, "digests of all ranks");
+    RNN_TRY_GOTO(st, rnn_comm_agree(comm, st), done);
+    RNN_TRY_GOTO(
+        st,
+        rnn_mpi_check(MPI_Allgather(&digest, 1, MPI_UINT64_T, all, 1, MPI_UINT64_T, comm->world),
+                      "gathering digests"),
+        done);
+    right = commonest(all, comm->size);
+    for (int i = comm->size; i-- > 0;)
+        if (all[i] != right) {
+            *odd = i;
+            ++*n_odd;
+        }
+done:
+    rnn_free(all);
+    return st;
+}
+
+/* *rank = the first that differs from rank 0, or the number of ranks; pair = both digests. */
+static rnn_status first_difference(rnn_comm *comm, uint64_t digest, int *rank, uint64_t pair[2])
+{
+    bool equal;
+
+    *rank = comm->size;
+    RNN_TRY(are_equal(comm, digest, &equal));
+    if (equal)
+        return RNN_OK;
     pair[0] = pair[1] = digest;
     RNN_TRY(rnn_comm_broadcast(comm, &pair[0], sizeof pair[0], 0));
     RNN_TRY(lowest_marked(comm, digest != pair[0], rank));

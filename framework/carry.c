@@ -1,9 +1,11 @@
 #include "framework/carry.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "kernels/memory.h"
+#include "kernels/vector.h"
 
 enum { BEFORE, AFTER, N_SIDES };
 
@@ -127,6 +129,44 @@ void rnn_carry_reset(rnn_carry *carry)
         for (size_t k = 0; k < count; k++)
             s->values[AFTER][k] = s->constant;
     }
+}
+
+/* Where a sublayer's state of a row is; rows are counted over this rank's shards. */
+static float *state_of_row(const rnn_carry *c, const state *s, size_t row, size_t sublayer)
+{
+    size_t shard = row / c->cfg.rows;
+
+    return s->values[AFTER] + shard * shard_size(c, s) +
+           (sublayer * c->cfg.rows + row % c->cfg.rows) * s->width;
+}
+
+static bool is_row_finite(const rnn_carry *c, size_t row)
+{
+    for (size_t i = 0; i < c->n_states; i++) {
+        const state *s = &c->states[i];
+
+        for (size_t k = 0; k < s->n_sublayers; k++)
+            if (rnn_vector_find_nonfinite(state_of_row(c, s, row, k), s->width) < s->width)
+                return false;
+    }
+    return true;
+}
+
+static void reset_row(rnn_carry *c, size_t row)
+{
+    for (size_t i = 0; i < c->n_states; i++) {
+        const state *s = &c->states[i];
+
+        for (size_t k = 0; k < s->n_sublayers * s->width; k++)
+            state_of_row(c, s, row, k / s->width)[k % s->width] = s->constant;
+    }
+}
+
+void rnn_carry_mend(rnn_carry *carry)
+{
+    for (size_t row = 0; row < carry->cfg.n_own_shards * carry->cfg.rows; row++)
+        if (!is_row_finite(carry, row))
+            reset_row(carry, row);
 }
 
 static void set_view(rnn_layer_states *view, const state *s, size_t at)

@@ -35,6 +35,10 @@ void rnn_carry_reset(rnn_carry *carry);
  */
 void rnn_carry_advance(rnn_carry *carry);
 
+/* Rows in which the last batch left a state that is not finite begin anew, with the layers'
+ * constants. */
+void rnn_carry_mend(rnn_carry *carry);
+
 /* The states of one of this rank's shards, by [[layer]], for rnn_slice. Lent. */
 const rnn_layer_states *rnn_carry_states(const rnn_carry *carry, size_t shard);
 

@@ -245,20 +245,46 @@ static rnn_status link_name(const char *folder, const char *link, const char *na
 
 /* -- Writing and keeping ----------------------------------------------------------------------- */
 
-static rnn_status write_sealed(const rnn_checkpoint *checkpoint, const char *path)
+/* The bytes of a checkpoint's file, rnn_free memory. */
+static rnn_status make_sealed(const rnn_checkpoint *checkpoint, void **file, size_t *n_bytes)
 {
-    rnn_status st;
     char created_at[sizeof "2000-01-01T00:00:00Z"] = "";
     time_t now = time(NULL);
     struct tm utc;
-    void *file;
     size_t n_image;
 
     if (gmtime_r(&now, &utc) != NULL)
         strftime(created_at, sizeof created_at, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    RNN_TRY(rnn_checkpoint_image_write(checkpoint, created_at, sizeof(trailer), &file, &n_image));
-    seal(file, n_image);
-    st = rnn_file_write(path, file, n_image + sizeof(trailer));
+    RNN_TRY(rnn_checkpoint_image_write(checkpoint, created_at, sizeof(trailer), file, &n_image));
+    seal(*file, n_image);
+    *n_bytes = n_image + sizeof(trailer);
+    return RNN_OK;
+}
+
+static rnn_status write_sealed(const rnn_checkpoint *checkpoint, const char *path)
+{
+    rnn_status st;
+    void *file;
+    size_t n_bytes;
+
+    RNN_TRY(make_sealed(checkpoint, &file, &n_bytes));
+    st = rnn_file_write(path, file, n_bytes);
+    rnn_free(file);
+    return st;
+}
+
+rnn_status rnn_checkpoint_rehearse(const rnn_checkpoint *checkpoint, const char *folder,
+                                   size_t *n_bytes)
+{
+    rnn_status st;
+    char *path = NULL;
+    void *file = NULL;
+
+    RNN_TRY_GOTO(st, make_sealed(checkpoint, &file, n_bytes), done);
+    RNN_TRY_GOTO(st, rnn_path_print(&path, "%s/rehearsal.h5", folder), done);
+    st = rnn_file_rehearse(path, file, *n_bytes);
+done:
+    rnn_free(path);
     rnn_free(file);
     return st;
 }

@@ -97,6 +97,13 @@ typedef struct rnn_checkpoint {
  */
 rnn_status rnn_checkpoint_write(const rnn_checkpoint *checkpoint, const char *folder, char **path);
 
+/*
+ * Whether rnn_checkpoint_write could do that: writes and syncs the file under its temporary name,
+ * and removes it. *n_bytes is its size. Errors: RNN_ERR_NONFINITE, RNN_ERR_IO.
+ */
+rnn_status rnn_checkpoint_rehearse(const rnn_checkpoint *checkpoint, const char *folder,
+                                   size_t *n_bytes);
+
 /* Points folder/best.h5 at the checkpoint of `step`; RNN_ERR_IO if there is none. */
 rnn_status rnn_checkpoint_mark_best(const char *folder, uint64_t step);
 

@@ -95,12 +95,14 @@ typedef struct rnn_config {
         int64_t accumulate; /* batches of an optimizer step; 1 */
         bool carry_state;   /* false */
         int64_t patience;   /* 0 = off; epochs without a better metric before the run ends */
+        int on_nonfinite;   /* rnn_on_nonfinite; stop */
     } train;
     struct {
-        int64_t shards;  /* power of two; 0 = chosen from batch size and widths */
-        int64_t threads; /* per rank; 0 = cores of the node / ranks on it */
-        int reduction;   /* rnn_reduction; reproducible */
-        int binding;     /* 0 = "auto", 1 = "keep" */
+        int64_t shards;        /* power of two; 0 = chosen from batch size and widths */
+        int64_t threads;       /* per rank; 0 = cores of the node / ranks on it */
+        int reduction;         /* rnn_reduction; reproducible */
+        int binding;           /* 0 = "auto", 1 = "keep" */
+        int64_t compare_every; /* steps; 100, 0 = only where there is a checkpoint */
     } parallel;
     struct {
         int64_t every_epochs, every_steps; /* 1, 0 (0 = off) */
@@ -131,6 +133,9 @@ typedef enum rnn_best {
     RNN_BEST_RMSE,
     RNN_BEST_NONE
 } rnn_best;
+
+/* What happens to a step whose loss or gradient is not finite. */
+typedef enum rnn_on_nonfinite { RNN_NONFINITE_STOP, RNN_NONFINITE_SKIP } rnn_on_nonfinite;
 
 typedef enum rnn_reduction { RNN_REDUCTION_REPRODUCIBLE, RNN_REDUCTION_ALLREDUCE } rnn_reduction;
 

@@ -60,6 +60,8 @@ static const char *const anneals[] = {
 static const char *const reductions[] = {
     [RNN_REDUCTION_REPRODUCIBLE] = "reproducible", [RNN_REDUCTION_ALLREDUCE] = "allreduce", NULL};
 static const char *const bindings[] = {"auto", "keep", NULL};
+static const char *const nonfinite_policies[] = {
+    [RNN_NONFINITE_STOP] = "stop", [RNN_NONFINITE_SKIP] = "skip", NULL};
 static const char *const best_metrics[] = {
     [RNN_BEST_AUTO] = "auto", [RNN_BEST_ACCURACY] = "accuracy",
     [RNN_BEST_LOSS] = "loss", [RNN_BEST_F1] = "f1",
@@ -331,12 +333,14 @@ const rnn_config_key rnn_config_keys[] = {
      .help = "Samples of a batch, over all ranks together."},
     {KEY(train.accumulate), INTEGER, RANGE(1, MAX_SIZE), .fallback = "1",
      .help = "Batches of an optimizer step: as one of so many times batch_size, in less memory."},
-
     {KEY(train.patience), INTEGER, FROM(0), .fallback = "0", .may_change = true,
      .help = "End after so many epochs in a row in which checkpoint.best's metric was no better; 0 "
              "= off."},
     {KEY(train.carry_state), BOOLEAN, .fallback = "false",
      .help = "Of a text: batches go on where the one before ended, states included."},
+    {KEY(train.on_nonfinite), CHOICE(nonfinite_policies), .fallback = "\"stop\"",
+     .may_change = true,
+     .help = "A step whose loss or gradient is not finite ends the run, or is left out."},
 
     {KEY(parallel.shards), INTEGER, RANGE(0, MAX_SIZE), .fallback = "0",
      .help = "Slices of a batch: a power of two; 0 = from batch size and widths."},
@@ -346,6 +350,9 @@ const rnn_config_key rnn_config_keys[] = {
      .help = "\"reproducible\": the same bits for any number of ranks and threads."},
     {KEY(parallel.binding), CHOICE(bindings), .fallback = "\"auto\"", .may_change = true,
      .help = "\"keep\": leave the cores as the launcher gave them."},
+    {KEY(parallel.compare_every), INTEGER, FROM(0), .fallback = "100", .may_change = true,
+     .help = "Steps after which the ranks compare parameters and optimizer states, as before every "
+             "checkpoint; 0 = only then."},
 
     {KEY(checkpoint.every_epochs), INTEGER, FROM(0), .fallback = "1", .may_change = true,
      .help = "0 = off."},

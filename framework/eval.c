@@ -100,7 +100,7 @@ static rnn_status eval_split(rnn_run *run, rnn_split split, bool prints, FILE *o
 {
     rnn_scores scores;
 
-    RNN_TRY(rnn_evaluate(run, split, &scores));
+    RNN_TRY(rnn_evaluate(run, split, false, &scores));
     if (!prints)
         return RNN_OK;
     fprintf(out, "%-10s %zu samples: ", rnn_split_name(split),

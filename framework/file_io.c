@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "kernels/memory.h"
@@ -106,6 +107,15 @@ static rnn_status sync_folder(const char *path)
     return st;
 }
 
+/* The name beside `path` under which a file takes shape. */
+static rnn_status print_temporary(char **out, const char *path)
+{
+    int length = folder_length(path);
+
+    return rnn_path_print(out, "%.*s.%s%s%ld", length, path, path + length, TEMPORARY_MARK,
+                          (long)getpid());
+}
+
 static rnn_status replace(const char *path, const content *what,
                           rnn_status (*create)(const char *, const content *))
 {
@@ -116,10 +126,7 @@ static rnn_status replace(const char *path, const content *what,
     RNN_TRY_GOTO(st,
                  rnn_path_print(&folder, "%.*s", length > 0 ? length : 1, length > 0 ? path : "."),
                  done);
-    RNN_TRY_GOTO(st,
-                 rnn_path_print(&temporary, "%.*s.%s%s%ld", length, path, path + length,
-                                TEMPORARY_MARK, (long)getpid()),
-                 done);
+    RNN_TRY_GOTO(st, print_temporary(&temporary, path), done);
     unlink(temporary); /* of a dead process that had our number */
     st = create(temporary, what);
     if (st == RNN_OK && TEMP_FAILURE_RETRY(rename(temporary, path)) != 0)
@@ -139,6 +146,30 @@ done:
 rnn_status rnn_file_write(const char *path, const void *bytes, size_t n_bytes)
 {
     return replace(path, &(content){.bytes = bytes, .n_bytes = n_bytes}, create_file);
+}
+
+rnn_status rnn_file_rehearse(const char *path, const void *bytes, size_t n_bytes)
+{
+    rnn_status st;
+    char *temporary;
+
+    RNN_TRY(print_temporary(&temporary, path));
+    unlink(temporary);
+    st = create_file(temporary, &(content){.bytes = bytes, .n_bytes = n_bytes});
+    unlink(temporary);
+    rnn_free(temporary);
+    return st;
+}
+
+size_t rnn_folder_free_bytes(const char *folder)
+{
+    struct statvfs info;
+    size_t n_bytes;
+
+    if (statvfs(folder, &info) != 0 ||
+        __builtin_mul_overflow((size_t)info.f_bavail, (size_t)info.f_frsize, &n_bytes))
+        return SIZE_MAX;
+    return n_bytes;
 }
 
 rnn_status rnn_file_link(const char *path, const char *target)

@@ -21,6 +21,15 @@
 rnn_status rnn_file_write(const char *path, const void *bytes, size_t n_bytes);
 
 /*
+ * Writes and syncs bytes as rnn_file_write does, and removes the temporary file again: whether
+ * `path` could be written, with its size. RNN_ERR_IO as there.
+ */
+rnn_status rnn_file_rehearse(const char *path, const void *bytes, size_t n_bytes);
+
+/* Bytes that the file system of a folder has free for us; SIZE_MAX if it does not tell. */
+size_t rnn_folder_free_bytes(const char *folder);
+
+/*
  * Reads a regular file of at most max_bytes whole, with one zero byte added after it that is not
  * counted in *n_bytes. RNN_ERR_NOINPUT if it does not exist, cannot be opened or is not a regular
  * file, RNN_ERR_DATA if it is larger, RNN_ERR_IO otherwise. rnn_free memory; NULL on failure.

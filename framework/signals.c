@@ -4,14 +4,17 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "kernels/clock.h"
 
+/* What a signal means. */
+enum { DEFAULT_EFFECT, ENDS_AS_STOPPED, ENDS_WITH_MESSAGE, ASKS_TO_STOP };
+
 static atomic_int pending;
-static atomic_bool is_training; /* before that a signal has its default effect */
+static atomic_int meaning = DEFAULT_EFFECT;
 
 static sigset_t requests(void)
 {
@@ -32,6 +35,13 @@ static void end_by(int number)
     raise(number);
 }
 
+static void say_why(int number)
+{
+    /* Not by stdio, whose lock another thread may hold. */
+    dprintf(STDERR_FILENO, "rnntrain: stopped by SIG%s while starting; nothing has changed\n",
+            sigabbrev_np(number));
+}
+
 /* The one thread that receives the signals. */
 static void *watch(void *unused)
 {
@@ -41,13 +51,22 @@ static void *watch(void *unused)
 
     (void)unused;
     while (sigwait(&set, &number) == 0) {
-        if (!atomic_load(&is_training))
+        switch (atomic_load(&meaning)) {
+        case DEFAULT_EFFECT:
             end_by(number);
-        else if (atomic_load(&pending) == 0) {
-            since = rnn_clock_seconds();
-            atomic_store(&pending, number);
-        } else if (rnn_clock_seconds() - since > 1.0) {
+            break;
+        case ENDS_WITH_MESSAGE:
+            say_why(number);
             _exit(RNN_STOPPED);
+        case ENDS_AS_STOPPED:
+            _exit(RNN_STOPPED);
+        default:
+            if (atomic_load(&pending) == 0) {
+                since = rnn_clock_seconds();
+                atomic_store(&pending, number);
+            } else if (rnn_clock_seconds() - since > 1.0) {
+                _exit(RNN_STOPPED);
+            }
         }
     }
     return NULL;
@@ -68,12 +87,16 @@ rnn_status rnn_signals_hold(void)
                : RNN_FAIL(RNN_ERR_UNAVAILABLE, "cannot wait for signals: %s", strerror(error));
 }
 
-rnn_status rnn_signals_install(void)
+void rnn_signals_expect(bool speaks)
+{
+    atomic_store(&meaning, speaks ? ENDS_WITH_MESSAGE : ENDS_AS_STOPPED);
+}
+
+void rnn_signals_install(void)
 {
     /* A file over the size limit is then an error of write(), with a message. */
     signal(SIGXFSZ, SIG_IGN);
-    atomic_store(&is_training, true);
-    return RNN_OK;
+    atomic_store(&meaning, ASKS_TO_STOP);
 }
 
 int rnn_signals_pending(void)

@@ -1,10 +1,16 @@
 /*
- * Requests to stop. SIGTERM, SIGINT, SIGUSR1 and SIGUSR2 only set a flag, which the training loop
- * agrees on once per step. Another signal more than a second later ends the process at once, with
- * the same exit status; within that second it belongs to the first (mpirun sends several).
+ * Requests to stop: SIGTERM, SIGINT, SIGUSR1 and SIGUSR2.
+ *
+ * While a run trains they only set a flag, which the ranks agree on once per step. Another signal
+ * more than a second later ends the process at once, touching no file; within that second it
+ * belongs to the first (mpirun sends several). Before that, while a run that can be taken up again
+ * makes itself ready, one signal is enough for that. Either way the exit status is that of
+ * RNN_STOPPED. In any other command a signal has its default effect.
  */
 #ifndef RNN_FRAMEWORK_SIGNALS_H
 #define RNN_FRAMEWORK_SIGNALS_H
+
+#include <stdbool.h>
 
 #include "kernels/status.h"
 
@@ -16,8 +22,12 @@
  */
 rnn_status rnn_signals_hold(void);
 
-/* From here on the signals ask to stop; before, they end the process. */
-rnn_status rnn_signals_install(void);
+/* A run begins, of which there is nothing to save yet: a signal ends the process as stopped, and
+ * says so if `speaks` (one rank of all). */
+void rnn_signals_expect(bool speaks);
+
+/* From here on the signals ask to stop. */
+void rnn_signals_install(void);
 
 /* The first signal that asked to stop; 0 = none so far. */
 int rnn_signals_pending(void);

@@ -1,10 +1,10 @@
 /*
  * The training step and evaluation: what every rank computes, and how the ranks put it together.
  */
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
+#include "framework/nonfinite.h"
 #include "framework/predictions.h"
 #include "framework/signals.h"
 #include "framework/trainer.h"
@@ -53,19 +53,13 @@ static double total_loss(const rnn_run *run)
     return fold(run->news + RNN_STEP_SLOTS, run->n_shards);
 }
 
-static rnn_status check_finite(const rnn_run *run, const rnn_batch *batch, uint64_t step)
+/* What is left to do after something was not finite: nothing, if such a step may be left out. */
+static rnn_status tolerate(const rnn_run *run, rnn_status st, rnn_step_result *result)
 {
-    size_t shard = 0;
-
-    if (isfinite(total_loss(run)))
-        return RNN_OK;
-    while (shard + 1 < run->n_shards && isfinite(run->news[RNN_STEP_SLOTS + shard]))
-        shard++;
-    return RNN_FAIL(RNN_ERR_NONFINITE,
-                    "the loss is not finite at step %" PRIu64 " (epoch %" PRIu32
-                    ", batch %zu, shard %zu); nothing was updated. A smaller optimizer.lr or "
-                    "optimizer.clip_norm may help",
-                    step + 1, batch->epoch + 1, batch->number + 1, shard);
+    if (st != RNN_ERR_NONFINITE || run->config->train.on_nonfinite == RNN_NONFINITE_STOP)
+        return st;
+    result->is_skipped = true;
+    return RNN_OK;
 }
 
 /* Where a batch stands among those of a step, whose gradients are added up in run->grads. */
@@ -147,47 +141,65 @@ static void count_batch(const rnn_run *run, const rnn_batch *batch, rnn_step_res
 }
 
 /* Collective. The next batch of a step. */
-static rnn_status take_batch(rnn_run *run, uint64_t step, bool checkpoint_due,
+static rnn_status take_batch(rnn_run *run, bool checkpoint_due, rnn_nonfinite_place *at,
                              rnn_step_result *result, bool *is_last)
 {
-    uint64_t number = step * (uint64_t)run->config->train.accumulate + result->n_batches;
-    const rnn_batch *batch = NULL;
     float *const *nodes = NULL;
     size_t n_nodes = 0;
     place_in_step place;
 
+    at->number = at->step * (uint64_t)run->config->train.accumulate + result->n_batches;
     clear_news(run);
     run->news[SLOT_STOP] = rnn_signals_pending() != 0;
     run->news[SLOT_CHECKPOINT] = checkpoint_due;
-    RNN_TRY(exchange(run, forward_backward(run, number, &batch, &nodes, &n_nodes)));
-    RNN_TRY(check_finite(run, batch, step));
-    place = place_of(run, batch, result->n_batches);
-    RNN_TRY(nodes != NULL ? add_tree(run, nodes, n_nodes, place) : add_buckets(run, place));
-    count_batch(run, batch, result);
+    RNN_TRY(exchange(run, forward_backward(run, at->number, &at->batch, &nodes, &n_nodes)));
+    place = place_of(run, at->batch, result->n_batches);
     *is_last = place.is_last;
-    return RNN_OK;
+    count_batch(run, at->batch, result);
+    if (!isfinite(total_loss(run)))
+        return tolerate(run, rnn_nonfinite_loss(run, at), result);
+    return nodes != NULL ? add_tree(run, nodes, n_nodes, place) : add_buckets(run, place);
 }
 
-static rnn_status update(rnn_run *run, uint64_t epoch, uint64_t step, uint64_t n_targets)
+static rnn_status update(rnn_run *run, uint64_t epoch, const rnn_nonfinite_place *at,
+                         uint64_t n_targets)
 {
     float scale = rnn_objective_gradient_scale(&run->objective, (double)n_targets);
     double norm; /* asked for so that a gradient that is not finite changes nothing */
-    double lr = rnn_schedule_lr(&run->schedule, run->lr, epoch, step, run->total_steps);
+    double lr = rnn_schedule_lr(&run->schedule, run->lr, epoch, at->step, run->total_steps);
+    rnn_status st = rnn_optimizer_step(run->optimizer, run->params, run->grads, scale, lr, &norm);
 
-    RNN_TRY(rnn_optimizer_step(run->optimizer, run->params, run->grads, scale, lr, &norm));
+    if (st == RNN_ERR_NONFINITE)
+        return rnn_nonfinite_gradient(run, at);
+    RNN_TRY(st);
     rnn_executor_load(run->executor, run->params);
     return RNN_OK;
+}
+
+/* Only from finite parameters can the next step be better. */
+static rnn_status skip(rnn_run *run, uint64_t step, rnn_step_result *result)
+{
+    rnn_carry *carry = rnn_executor_carry(run->executor);
+
+    result->loss_sum = 0.0;
+    result->n_targets = result->n_correct = 0;
+    if (carry != NULL)
+        rnn_carry_mend(carry);
+    return rnn_nonfinite_check_params(run, step);
 }
 
 rnn_status rnn_train_step(rnn_run *run, uint64_t epoch, uint64_t step, bool checkpoint_due,
                           rnn_step_result *result)
 {
+    rnn_nonfinite_place at = {.step = step};
     bool is_last = false;
 
     *result = (rnn_step_result){0};
     while (!is_last)
-        RNN_TRY(take_batch(run, step, checkpoint_due, result, &is_last));
-    return update(run, epoch, step, result->n_targets);
+        RNN_TRY(take_batch(run, checkpoint_due, &at, result, &is_last));
+    if (!result->is_skipped)
+        RNN_TRY(tolerate(run, update(run, epoch, &at, result->n_targets), result));
+    return result->is_skipped ? skip(run, step, result) : RNN_OK;
 }
 
 /* -- Evaluation ------------------------------------------------------------------------------ */
@@ -198,13 +210,16 @@ static void see(void *context, int worker, size_t shard, const rnn_answers *answ
 }
 
 /* This rank's part; the losses of a shard add up over batches in their order. */
-static rnn_status evaluate_own(rnn_run *run, rnn_split split)
+static rnn_status evaluate_own(rnn_run *run, rnn_split split, bool may_stop)
 {
     const rnn_observer observer = {see, run->metrics};
     const rnn_batch *batch;
 
     RNN_TRY(rnn_loader_seek(run->loader[split], 0, 0));
     for (;;) {
+        run->news[SLOT_STOP] = may_stop && rnn_signals_pending() != 0;
+        if (run->news[SLOT_STOP] > 0)
+            return RNN_OK;
         RNN_TRY(rnn_loader_next(run->loader[split], &batch));
         if (batch == NULL)
             return RNN_OK;
@@ -213,7 +228,7 @@ static rnn_status evaluate_own(rnn_run *run, rnn_split split)
     }
 }
 
-rnn_status rnn_evaluate(rnn_run *run, rnn_split split, rnn_scores *scores)
+rnn_status rnn_evaluate(rnn_run *run, rnn_split split, bool may_stop, rnn_scores *scores)
 {
     double n_samples = (double)rnn_dataset_get_info(run->dataset)->n_samples[split], loss;
 
@@ -222,7 +237,10 @@ rnn_status rnn_evaluate(rnn_run *run, rnn_split split, rnn_scores *scores)
         return RNN_OK;
     clear_news(run);
     rnn_metrics_clear(run->metrics);
-    RNN_TRY(exchange(run, evaluate_own(run, split)));
+    RNN_TRY(exchange(run, evaluate_own(run, split, may_stop)));
+    if (run->news[SLOT_STOP] > 0)
+        return RNN_FAIL(RNN_STOPPED, "stopped as asked during an evaluation, of which nothing is "
+                                     "kept; the same command does it again");
     loss = rnn_objective_mean(&run->objective, total_loss(run), run->news[SLOT_TARGETS], n_samples);
     return rnn_metrics_finish(run->metrics, run->comm, loss, scores);
 }

@@ -34,6 +34,27 @@ static double epoch_accuracy(const rnn_trainer *t)
                : (double)NAN;
 }
 
+enum { MAX_SKIPPED_IN_ROW = 100, MAX_SKIPPED_SHOWN = 10 };
+
+/* A step that was left out is told; a run in which nothing else happens has failed. */
+static rnn_status watch_skipped(rnn_trainer *t, const rnn_step_result *result)
+{
+    if (!result->is_skipped) {
+        t->n_skipped_in_row = 0;
+        return RNN_OK;
+    }
+    t->n_skipped++;
+    rnn_report_event(t->report, "skipped", t->progress.epoch, t->progress.step);
+    if (t->n_skipped <= MAX_SKIPPED_SHOWN)
+        rnn_report_line(t->report, "WARNING", "step skipped%s: %s",
+                        t->n_skipped == MAX_SKIPPED_SHOWN ? " (the last one that is told)" : "",
+                        rnn_error_message());
+    if (++t->n_skipped_in_row < MAX_SKIPPED_IN_ROW)
+        return RNN_OK;
+    return RNN_FAIL(RNN_ERR_NONFINITE, "%d steps in a row were skipped; the last: %s",
+                    MAX_SKIPPED_IN_ROW, rnn_error_message());
+}
+
 static void count_step(rnn_trainer *t, const rnn_step_result *result)
 {
     t->progress.step++;
@@ -41,7 +62,7 @@ static void count_step(rnn_trainer *t, const rnn_step_result *result)
     t->progress.samples_seen += result->n_samples;
     t->progress.epoch_loss_sum += result->loss_sum;
     t->progress.epoch_correct += result->n_correct;
-    t->progress.epoch_samples += result->n_samples;
+    t->progress.epoch_samples += result->is_skipped ? 0 : result->n_samples;
     t->progress.epoch_targets += result->n_targets;
     rnn_trainer_advance_clock(t);
     rnn_report_progress(t->report, t->progress.epoch + 1, t->progress.batch_in_epoch,
@@ -68,25 +89,53 @@ static rnn_status stop(rnn_trainer *t)
     return st;
 }
 
+/* So that who asks a scheduler for a signal before the end of a job knows how long before. The
+ * first step is one of the longest. */
+static void show_bound(rnn_trainer *t, double step_seconds)
+{
+    if (t->bound_is_shown)
+        return;
+    t->bound_is_shown = true;
+    rnn_report_line(t->report, "signals",
+                    "SIGINT, SIGTERM, SIGUSR1, SIGUSR2 end the run within about %.2g s: "
+                    "a step (%.2g s) and a checkpoint (%.2g s)",
+                    step_seconds + t->checkpoint_seconds, step_seconds, t->checkpoint_seconds);
+}
+
+/* Collective. What is due after a step. */
+static rnn_status follow_up(rnn_trainer *t, const rnn_step_result *result)
+{
+    const rnn_config *c = t->run->config;
+    uint64_t every_steps = (uint64_t)c->checkpoint.every_steps;
+    uint64_t compare_every = (uint64_t)c->parallel.compare_every;
+
+    RNN_TRY(watch_skipped(t, result));
+    if (result->stop_requested)
+        return stop(t);
+    if (compare_every > 0 && t->progress.step % compare_every == 0)
+        RNN_TRY(rnn_trainer_compare_replicas(t));
+    if (result->checkpoint_due || (every_steps > 0 && t->progress.step % every_steps == 0))
+        return rnn_trainer_save(t, false, false, NULL);
+    return RNN_OK;
+}
+
 /* Collective. Runs the batches of the current epoch that are left, up to the run's last step. */
 static rnn_status train_batches(rnn_trainer *t)
 {
     rnn_run *run = t->run;
     rnn_loader *loader = run->loader[RNN_SPLIT_TRAIN];
-    uint64_t every_steps = (uint64_t)run->config->checkpoint.every_steps;
 
     RNN_TRY(rnn_comm_agree(run->comm, rnn_loader_seek(loader, (uint32_t)t->progress.epoch,
                                                       t->progress.batch_in_epoch)));
     while (t->progress.step < run->total_steps && !rnn_trainer_epoch_is_complete(t)) {
+        double begun = rnn_clock_seconds();
         rnn_step_result result;
 
         RNN_TRY(rnn_train_step(run, t->progress.epoch, t->progress.step, checkpoint_due_by_time(t),
                                &result));
+        show_bound(t, rnn_clock_seconds() - begun);
         count_step(t, &result);
-        if (result.stop_requested)
-            return stop(t);
-        if (result.checkpoint_due || (every_steps > 0 && t->progress.step % every_steps == 0))
-            RNN_TRY(rnn_trainer_save(t, false, false, NULL));
+        RNN_TRY(follow_up(t, &result));
     }
     return RNN_OK;
 }
@@ -107,8 +156,9 @@ static rnn_status summarize_epoch(rnn_trainer *t, rnn_epoch_summary *s)
         .samples_per_second = (double)p->epoch_samples / p->epoch_seconds,
         .data_wait = rnn_loader_wait_seconds(run->loader[RNN_SPLIT_TRAIN]) - t->waited,
         .digest = rnn_run_digest(run)};
-    RNN_TRY(rnn_comm_compare(run->comm, s->digest, "parameters"));
-    RNN_TRY(rnn_evaluate(run, run->monitor, &s->scores));
+    RNN_TRY(rnn_trainer_compare_replicas(t));
+    /* After a part of an epoch, run.steps, there would be no second time for it. */
+    RNN_TRY(rnn_evaluate(run, run->monitor, rnn_trainer_epoch_is_complete(t), &s->scores));
     RNN_TRY(rnn_predictions_take(run, &s->predicted));
     s->data_wait /= p->epoch_seconds;
     rnn_trainer_advance_clock(t);
@@ -141,11 +191,14 @@ static rnn_status train_epoch(rnn_trainer *t)
     const rnn_config *c = t->run->config;
     rnn_epoch_summary summary;
     bool is_best, is_final, is_periodic;
+    rnn_status st;
 
     t->clock = rnn_clock_seconds();
     t->waited = rnn_loader_wait_seconds(t->run->loader[RNN_SPLIT_TRAIN]);
     RNN_TRY(train_batches(t));
-    RNN_TRY(summarize_epoch(t, &summary));
+    st = summarize_epoch(t, &summary);
+    if (st != RNN_OK)
+        return st == RNN_STOPPED ? stop(t) : st;
     rnn_report_epoch(t->report, &summary);
     rnn_free(summary.predicted);
     is_best = rnn_trainer_judge(t, &summary);
@@ -167,7 +220,7 @@ static rnn_status test_at_end(rnn_trainer *t)
 
     if (run->monitor == RNN_SPLIT_TEST || run->loader[RNN_SPLIT_TEST] == NULL)
         return RNN_OK;
-    RNN_TRY(rnn_evaluate(run, RNN_SPLIT_TEST, &scores));
+    RNN_TRY(rnn_evaluate(run, RNN_SPLIT_TEST, true, &scores));
     rnn_report_scores(t->report, "test", &scores);
     return RNN_OK;
 }
@@ -198,6 +251,8 @@ static rnn_status train_all(rnn_trainer *t)
                         "this run is complete: %" PRIu64 " steps, %" PRIu64
                         " epochs. Raise %s to train on",
                         t->progress.step, t->progress.epoch, limit_of(t));
+    if (has_work(t))
+        RNN_TRY(rnn_trainer_rehearse(t));
     t->last_checkpoint = rnn_clock_seconds();
     while (has_work(t))
         RNN_TRY(train_epoch(t));
@@ -217,9 +272,8 @@ rnn_status rnn_train(rnn_run *run)
     rnn_trainer t = rnn_trainer_begin(run);
     rnn_status st;
 
-    st = rnn_comm_agree(run->comm, rnn_signals_install());
-    if (st == RNN_OK)
-        st = train_all(&t);
+    rnn_signals_install();
+    st = train_all(&t);
     rnn_report_destroy(&t.report);
     rnn_free(t.history.values);
     rnn_free(t.carried);

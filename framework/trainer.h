@@ -32,20 +32,24 @@ typedef struct rnn_step_result {
     uint64_t n_correct;  /* of them */
     bool stop_requested; /* by a signal on any rank */
     bool checkpoint_due; /* as rank 0 said */
+    bool is_skipped; /* nothing was updated, nor is it in the sums; rnn_error_message() is why */
 } rnn_step_result;
 
 /*
  * Collective. One optimizer step on the next batch of the training loader, or on the next
  * train.accumulate batches, up to the end of the epoch. `epoch` and `step` are 0-based;
- * `checkpoint_due` is passed on to all ranks.
+ * `checkpoint_due` is passed on to all ranks. A loss or gradient norm that is not finite is found
+ * before the update, on all ranks: RNN_ERR_NONFINITE naming tensor and samples, or a step that is
+ * skipped, as train.on_nonfinite says.
  */
 rnn_status rnn_train_step(rnn_run *run, uint64_t epoch, uint64_t step, bool checkpoint_due,
                           rnn_step_result *result);
 
 /*
  * Collective. Loss and metrics over a whole split, the same for any number of ranks; rnn_no_scores
- * where the split is empty.
+ * where the split is empty. RNN_STOPPED, without scores, if a signal asks to stop meanwhile and
+ * `may_stop`.
  */
-rnn_status rnn_evaluate(rnn_run *run, rnn_split split, rnn_scores *scores);
+rnn_status rnn_evaluate(rnn_run *run, rnn_split split, bool may_stop, rnn_scores *scores);
 
 #endif

@@ -20,12 +20,16 @@ typedef struct rnn_trainer {
     rnn_report *report;
     rnn_progress progress;
     rnn_history history;
-    size_t history_room;    /* rows */
-    float *carried;         /* states of all rows, as of the last checkpoint; else NULL */
-    double last_checkpoint; /* monotonic seconds; rank 0's clock decides */
-    int failed_checkpoints; /* in a row */
-    double waited;          /* for data, before this epoch; seconds */
-    double clock;           /* when progress.epoch_seconds was last brought up to date */
+    size_t history_room;       /* rows */
+    float *carried;            /* states of all rows, as of the last checkpoint; else NULL */
+    double last_checkpoint;    /* monotonic seconds; rank 0's clock decides */
+    int failed_checkpoints;    /* in a row */
+    uint64_t compared_step;    /* after which the ranks had the same bits; 0 = not yet */
+    double checkpoint_seconds; /* that the rehearsal of one took */
+    bool bound_is_shown;       /* how long a stop may take */
+    uint64_t n_skipped, n_skipped_in_row; /* steps, since this start */
+    double waited;                        /* for data, before this epoch; seconds */
+    double clock; /* when progress.epoch_seconds was last brought up to date */
 } rnn_trainer;
 
 /* A training of `run` that has not begun. */
@@ -49,6 +53,15 @@ rnn_status rnn_trainer_append_history(rnn_trainer *t, const rnn_epoch_summary *s
  * warned about, a few times in a row; *path may be NULL.
  */
 rnn_status rnn_trainer_save(rnn_trainer *t, bool is_best, bool is_final, char **path);
+
+/*
+ * Collective. Before training: rank 0 writes a whole checkpoint and removes it, so that a full disk
+ * is known now and not after hours. RNN_ERR_IO.
+ */
+rnn_status rnn_trainer_rehearse(rnn_trainer *t);
+
+/* Collective. Compares the ranks' replicas, unless this step's are compared already. */
+rnn_status rnn_trainer_compare_replicas(rnn_trainer *t);
 
 /* Rank 0: writes a checkpoint, marks and removes others as configured. */
 rnn_status rnn_trainer_write_files(rnn_trainer *t, bool is_best, char **path);

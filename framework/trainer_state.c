@@ -5,11 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "framework/file_io.h"
 #include "framework/fit_file.h"
+#include "framework/replicas.h"
 #include "framework/trainer_parts.h"
 #include "kernels/clock.h"
 #include "kernels/memory.h"
 #include "kernels/recurrent.h"
+#include "kernels/vector.h"
 
 enum { MAX_FAILED_CHECKPOINTS = 3 };
 
@@ -73,9 +76,12 @@ done:
     return st;
 }
 
+typedef rnn_status (*checkpoint_use)(const rnn_checkpoint *checkpoint, const char *folder,
+                                     void *result);
+
 /* Beside the model: what the data was fitted with, and carried states. */
-static rnn_status write_with_blocks(const rnn_trainer *t, rnn_checkpoint *checkpoint,
-                                    const char *folder, char **path)
+static rnn_status add_blocks(const rnn_trainer *t, rnn_checkpoint *checkpoint, checkpoint_use use,
+                             void *result)
 {
     rnn_block blocks[RNN_FIT_MAX_BLOCKS + 2 * RNN_MODEL_MAX_LAYERS];
     char *texts;
@@ -87,16 +93,16 @@ static rnn_status write_with_blocks(const rnn_trainer *t, rnn_checkpoint *checkp
     if (st == RNN_OK) {
         if (t->carried != NULL)
             checkpoint->n_blocks += describe_carried(t, blocks + checkpoint->n_blocks);
-        st = rnn_checkpoint_write(checkpoint, folder, path);
+        st = use(checkpoint, t->run->config->run.output_dir, result);
     }
     rnn_free(texts);
     return st;
 }
 
-rnn_status rnn_trainer_write_files(rnn_trainer *t, bool is_best, char **path)
+/* Makes the whole checkpoint and hands it to `use`. */
+static rnn_status with_checkpoint(rnn_trainer *t, checkpoint_use use, void *result)
 {
     const rnn_run *run = t->run;
-    const char *folder = run->config->run.output_dir;
     const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
     rnn_checkpoint checkpoint = describe_state(t);
     char host[256] = "unknown", ranks[32], threads[32], digest[32];
@@ -119,10 +125,31 @@ rnn_status rnn_trainer_write_files(rnn_trainer *t, bool is_best, char **path)
     snprintf(digest, sizeof digest, "%016" PRIx64, info->digest);
     checkpoint.environment = facts;
     checkpoint.n_environment = sizeof facts / sizeof facts[0];
-    RNN_TRY(write_with_blocks(t, &checkpoint, folder, path));
+    return add_blocks(t, &checkpoint, use, result);
+}
+
+static rnn_status write_it(const rnn_checkpoint *checkpoint, const char *folder, void *path)
+{
+    return rnn_checkpoint_write(checkpoint, folder, path);
+}
+
+rnn_status rnn_trainer_write_files(rnn_trainer *t, bool is_best, char **path)
+{
+    const char *folder = t->run->config->run.output_dir;
+
+    RNN_TRY(with_checkpoint(t, write_it, path));
     if (is_best)
         RNN_TRY(rnn_checkpoint_mark_best(folder, t->progress.step));
-    return rnn_checkpoint_prune(folder, (size_t)run->config->checkpoint.keep);
+    return rnn_checkpoint_prune(folder, (size_t)t->run->config->checkpoint.keep);
+}
+
+rnn_status rnn_trainer_compare_replicas(rnn_trainer *t)
+{
+    if (t->progress.step > 0 && t->compared_step == t->progress.step)
+        return RNN_OK;
+    RNN_TRY(rnn_replicas_compare(t->run, t->progress.step));
+    t->compared_step = t->progress.step;
+    return RNN_OK;
 }
 
 /*
@@ -134,6 +161,7 @@ rnn_status rnn_trainer_save(rnn_trainer *t, bool is_best, bool is_final, char **
     rnn_status st;
 
     rnn_trainer_advance_clock(t);
+    RNN_TRY(rnn_trainer_compare_replicas(t));
     RNN_TRY(gather_carried(t));
     st = rnn_trainer_is_first(t) ? rnn_trainer_write_files(t, is_best, path) : RNN_OK;
     st = rnn_comm_agree(t->run->comm, st);
@@ -147,6 +175,51 @@ rnn_status rnn_trainer_save(rnn_trainer *t, bool is_best, bool is_final, char **
     rnn_report_line(t->report, "WARNING", "%s; training goes on, failed checkpoint %d of %d",
                     rnn_error_message(), t->failed_checkpoints, MAX_FAILED_CHECKPOINTS);
     return RNN_OK;
+}
+
+/* -- Before training ----------------------------------------------------------------------------
+ */
+
+static rnn_status rehearse_it(const rnn_checkpoint *checkpoint, const char *folder, void *n_bytes)
+{
+    return rnn_checkpoint_rehearse(checkpoint, folder, n_bytes);
+}
+
+/* More than one checkpoint will be there; what others write meanwhile nobody knows. */
+static void warn_about_room(const rnn_trainer *t, size_t n_bytes)
+{
+    const rnn_config *c = t->run->config;
+    size_t room = rnn_folder_free_bytes(c->run.output_dir) / n_bytes;
+    size_t needed = (size_t)c->checkpoint.keep + 1; /* the oldest goes when the newest is there */
+
+    if (c->checkpoint.keep > 0 && room < needed)
+        rnn_report_line(
+            t->report, "WARNING",
+            "%s has room for %zu more checkpoints of %.1f MB; checkpoint.keep = %" PRId64
+            " may need %zu",
+            c->run.output_dir, room, 1e-6 * (double)n_bytes, c->checkpoint.keep, needed);
+}
+
+/* Rank 0. */
+static rnn_status rehearse(rnn_trainer *t)
+{
+    double begun = rnn_clock_seconds();
+    size_t n_bytes = 0;
+    rnn_status st = with_checkpoint(t, rehearse_it, &n_bytes);
+
+    t->checkpoint_seconds = rnn_clock_seconds() - begun;
+    if (st == RNN_ERR_IO)
+        return RNN_FAIL(st, "no checkpoint could be written, so nothing was trained: %s (%.1f MB)",
+                        rnn_error_message(), 1e-6 * (double)n_bytes);
+    RNN_TRY(st);
+    warn_about_room(t, n_bytes);
+    return RNN_OK;
+}
+
+rnn_status rnn_trainer_rehearse(rnn_trainer *t)
+{
+    RNN_TRY(gather_carried(t));
+    return rnn_comm_agree(t->run->comm, rnn_trainer_is_first(t) ? rehearse(t) : RNN_OK);
 }
 
 /* -- Resume ---------------------------------------------------------------------------------- */
@@ -226,6 +299,7 @@ static rnn_status read_carried(rnn_trainer *t, const char *path)
     st = rnn_checkpoint_read_blocks(path, blocks, n);
     for (size_t i = 0; i < n && st == RNN_OK; i++) {
         const rnn_carry_array *a = rnn_carry_get_array(carry, i);
+        size_t n_values = a->shape[0] * a->shape[1] * a->shape[2];
 
         if (blocks[i].values == NULL || blocks[i].n_dims != 3 ||
             memcmp(blocks[i].shape, a->shape, sizeof a->shape) != 0)
@@ -233,9 +307,10 @@ static rnn_status read_carried(rnn_trainer *t, const char *path)
                           "%s: /%s: expected the carried states of an epoch that was interrupted, "
                           "float32 [%zu][%zu][%zu]",
                           path, blocks[i].path, a->shape[0], a->shape[1], a->shape[2]);
+        else if (rnn_vector_find_nonfinite(blocks[i].values, n_values) < n_values)
+            st = RNN_FAIL(RNN_ERR_DATA, "%s: /%s is not finite", path, blocks[i].path);
         else
-            memcpy(t->carried + a->offset, blocks[i].values,
-                   a->shape[0] * a->shape[1] * a->shape[2] * sizeof *t->carried);
+            memcpy(t->carried + a->offset, blocks[i].values, n_values * sizeof *t->carried);
     }
     for (size_t i = 0; i < n; i++)
         rnn_free(blocks[i].values);

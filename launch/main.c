@@ -185,12 +185,16 @@ int main(int argc, char **argv)
     if (st == RNN_OK && options.command >= RNN_COMMAND_SHOW)
         return run_alone(&options); /* quick: without MPI */
     joined = rnn_signals_hold();
+    if (options.command == RNN_COMMAND_TRAIN)
+        rnn_signals_expect(false); /* nobody knows yet which rank this is */
     if (joined == RNN_OK)
         joined = rnn_comm_create(&comm);
     if (joined != RNN_OK) {
         complain();
         return (int)joined;
     }
+    if (options.command == RNN_COMMAND_TRAIN)
+        rnn_signals_expect(rnn_comm_rank(comm) == 0);
     st = start(&options, st, comm);
     if (st != RNN_OK && (rnn_comm_rank(comm) == 0 || rnn_comm_is_broken()))
         complain();

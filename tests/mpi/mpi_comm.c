@@ -232,6 +232,43 @@ static void comparing_names_the_first_rank_that_differs(void **state)
     }
 }
 
+static void equal_digests_have_no_odd_one(void **state)
+{
+    int odd = -1, n_odd = -1;
+    (void)state;
+
+    ASSERT_ON_ALL(rnn_comm_find_odd(comm, UINT64_MAX, &odd, &n_odd) == RNN_OK, "equal");
+    ASSERT_ON_ALL(odd == size() && n_odd == 0, "%d, %d of them", odd, n_odd);
+}
+
+/* Whichever rank is the only one with another digest: it is named, rank 0 too if there are three.
+ */
+static void the_odd_one_is_named(void **state)
+{
+    (void)state;
+    for (int other = 0; size() > 1 && other < size(); other++) {
+        uint64_t digest = rank() == other ? 7 : 8;
+        int odd = -1, n_odd = -1;
+
+        ASSERT_ON_ALL(rnn_comm_find_odd(comm, digest, &odd, &n_odd) == RNN_OK, "%d", other);
+        ASSERT_ON_ALL(odd == (size() == 2 ? 1 : other) && n_odd == 1, "%d, found %d, %d of them",
+                      other, odd, n_odd);
+    }
+}
+
+static void the_larger_party_is_right(void **state)
+{
+    int odd = -1, n_odd = -1;
+    (void)state;
+
+    if (size() < 4)
+        skip();
+    ASSERT_ON_ALL(rnn_comm_find_odd(comm, rank() < 2 ? (uint64_t)rank() : 9, &odd, &n_odd) ==
+                      RNN_OK,
+                  "two odd ones");
+    ASSERT_ON_ALL(odd == 0 && n_odd == 2, "%d, %d of them", odd, n_odd);
+}
+
 static void equal_texts_compare_equal(void **state)
 {
     (void)state;
@@ -315,6 +352,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(sum_over_ranks_is_exact),
         cmocka_unit_test(barrier_waits_for_the_last_rank),
         cmocka_unit_test(equal_digests_compare_equal),
+        cmocka_unit_test(equal_digests_have_no_odd_one),
+        cmocka_unit_test(the_odd_one_is_named),
+        cmocka_unit_test(the_larger_party_is_right),
         cmocka_unit_test(comparing_names_the_first_rank_that_differs),
         cmocka_unit_test(equal_texts_compare_equal),
         cmocka_unit_test(comparing_texts_names_the_first_line_that_differs),

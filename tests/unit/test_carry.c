@@ -433,6 +433,54 @@ static void saved_states_go_on_elsewhere(void **state)
 }
 
 /* The states of one rank with all shards are, added up, those of ranks with some of them. */
+/* One value of one row is not finite: all states of that row begin anew, no other changes. */
+static void a_row_that_is_not_finite_begins_anew(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < N_MODELS; m++) {
+        rnn_carry_cfg cfg = {.rows = ROWS, .n_shards = N_SHARDS, .n_own_shards = N_SHARDS};
+        rnn_carry *carry;
+        fixture f;
+        float *loaded;
+        double *saved;
+        enum { BAD_ROW = 3 };
+
+        make(&f, &models[m]);
+        cfg.model = f.model;
+        assert_int_equal(rnn_carry_create(&carry, &cfg), RNN_OK);
+        loaded = calloc(models[m].size, sizeof *loaded);
+        saved = calloc(models[m].size, sizeof *saved);
+        for (size_t i = 0; i < models[m].size; i++)
+            loaded[i] = (float)(i + 1);
+        /* The last value of the row in the last sublayer of the first array. */
+        {
+            const rnn_carry_array *a = rnn_carry_get_array(carry, 0);
+
+            loaded[a->offset + ((a->shape[0] - 1) * a->shape[1] + BAD_ROW + 1) * a->shape[2] - 1] =
+                (float)NAN;
+        }
+        rnn_carry_load(carry, loaded);
+        rnn_carry_mend(carry);
+        rnn_carry_save(carry, saved);
+        for (size_t k = 0; k < rnn_carry_n_arrays(carry); k++) {
+            const rnn_carry_array *a = rnn_carry_get_array(carry, k);
+            double constant = 0.25; /* h0 */
+
+            if (a->name[0] == 'c')
+                constant = -0.5;
+            for (size_t i = 0; i < a->shape[0] * a->shape[1] * a->shape[2]; i++) {
+                size_t row = i / a->shape[2] % a->shape[1], at = a->offset + i;
+
+                assert_true(saved[at] == (row == BAD_ROW ? constant : (double)(at + 1)));
+            }
+        }
+        free(loaded);
+        free(saved);
+        rnn_carry_destroy(&carry);
+        drop(&f);
+    }
+}
+
 static void ranks_have_parts_of_the_same_states(void **state)
 {
     static const size_t first[] = {0, 1, 3}, count[] = {1, 2, 1};
@@ -499,6 +547,7 @@ int main(void)
         cmocka_unit_test(training_carries_as_evaluation_does),
         cmocka_unit_test(training_and_evaluation_have_states_of_their_own),
         cmocka_unit_test(saved_states_go_on_elsewhere),
+        cmocka_unit_test(a_row_that_is_not_finite_begins_anew),
         cmocka_unit_test(ranks_have_parts_of_the_same_states),
         cmocka_unit_test(both_directions_are_refused),
     };

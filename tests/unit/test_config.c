@@ -922,6 +922,7 @@ static void the_canonical_text_has_every_key_that_applies(void **state)
                                     "accumulate = 1\n"
                                     "patience = 0\n"
                                     "carry_state = false\n"
+                                    "on_nonfinite = \"stop\"\n"
                                     "\n"
                                     "[parallel]\n";
     rnn_config c = configure(MINIMAL, NULL);

@@ -44,9 +44,12 @@ static int play(int (*scene)(int signal), int signal)
     int status;
 
     assert_true(child >= 0);
-    if (child == 0)
-        _exit(rnn_signals_hold() == RNN_OK && rnn_signals_install() == RNN_OK ? scene(signal)
-                                                                              : UNEXPECTED);
+    if (child == 0) {
+        if (rnn_signals_hold() != RNN_OK)
+            _exit(UNEXPECTED);
+        rnn_signals_install();
+        _exit(scene(signal));
+    }
     assert_int_equal(waitpid(child, &status, 0), child);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
