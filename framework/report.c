@@ -243,6 +243,11 @@ void rnn_report_banner(rnn_report *report)
     rnn_report_line(report, "run", "%s, seed %lld, into %s", c->run.name, (long long)c->run.seed,
                     c->run.output_dir);
     print_parallel(report);
+    if (run->odd_kernels < rnn_comm_size(run->comm))
+        rnn_report_line(report, "WARNING",
+                        "rank %d has another instruction set or version of oneDNN than most: the "
+                        "same bits cannot be promised on other ranks",
+                        run->odd_kernels);
     print_dataset(report);
     print_model(report);
     print_idle_dropout(report);

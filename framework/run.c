@@ -1,11 +1,14 @@
 #include "framework/run.h"
 
 #include <omp.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "framework/data.h"
 #include "framework/file_io.h"
 #include "kernels/digest.h"
 #include "kernels/memory.h"
+#include "kernels/recurrent.h"
 
 size_t rnn_run_default_shards(size_t batch_size, size_t widest)
 {
@@ -36,6 +39,16 @@ static rnn_status program_digest(uint64_t *digest)
     return RNN_OK;
 }
 
+/* Other kernels give other bits, but no wrong ones: that is told, not refused. */
+static rnn_status compare_kernels(rnn_run *run)
+{
+    char text[256];
+    int n_odd;
+
+    snprintf(text, sizeof text, "%s %s", rnn_kernel_library(), rnn_kernel_isa());
+    return rnn_comm_find_odd(run->comm, rnn_digest(text, strlen(text)), &run->odd_kernels, &n_odd);
+}
+
 static rnn_status compare_ranks(rnn_run *run)
 {
     uint64_t program = 0;
@@ -43,7 +56,8 @@ static rnn_status compare_ranks(rnn_run *run)
     RNN_TRY(rnn_comm_agree(run->comm, rnn_config_print(run->config, &run->config_text)));
     RNN_TRY(rnn_comm_compare_text(run->comm, run->config_text, "configuration"));
     RNN_TRY(rnn_comm_agree(run->comm, program_digest(&program)));
-    return rnn_comm_compare(run->comm, program, "program");
+    RNN_TRY(rnn_comm_compare(run->comm, program, "program"));
+    return compare_kernels(run);
 }
 
 /* -- Data ------------------------------------------------------------------------------------ */

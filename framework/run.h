@@ -32,6 +32,7 @@ typedef struct rnn_run {
     rnn_comm *comm;           /* borrowed */
     const rnn_run_use *use;   /* while the run is made; NULL: to train */
     char *config_text;        /* canonical */
+    int odd_kernels; /* a rank with other instructions or kernels than most; else their number */
     rnn_affinity affinity;
     rnn_dataset *dataset;
     rnn_model *model;
