@@ -50,6 +50,18 @@ static bool is_launched_by_mpirun(void)
     return false;
 }
 
+/* As the launcher has it, which is all there is before MPI runs; -1 = it does not say. */
+static int launched_rank(void)
+{
+    static const char *const variables[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK",
+                                            "SLURM_PROCID"};
+
+    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
+        if (getenv(variables[i]) != NULL)
+            return atoi(getenv(variables[i]));
+    return -1;
+}
+
 static bool is_broken;
 
 bool rnn_comm_is_broken(void)
@@ -79,7 +91,8 @@ static rnn_status start_mpi(rnn_comm *comm)
         return RNN_FAIL(RNN_ERR_INTERNAL, "starting MPI: it has been shut down in this process, "
                                           "and starts only once");
     if (!running) {
-        RNN_MPI(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level), "starting");
+        RNN_MPI_COLLECTIVE(comm, MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level),
+                           "starting MPI");
         comm->started = true;
         /* Errors that belong to no communicator are reported here. */
         RNN_MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "error codes");
@@ -95,11 +108,37 @@ static rnn_status start_mpi(rnn_comm *comm)
 
 static rnn_status find_ranks(rnn_comm *comm)
 {
-    RNN_MPI(MPI_Comm_dup(MPI_COMM_WORLD, &comm->world), "making a communicator");
+    RNN_MPI_COLLECTIVE(comm, MPI_Comm_dup(MPI_COMM_WORLD, &comm->world), "making a communicator");
     RNN_MPI(MPI_Comm_set_errhandler(comm->world, MPI_ERRORS_RETURN), "error codes");
     RNN_MPI(MPI_Comm_rank(comm->world, &comm->rank), "finding the rank");
     RNN_MPI(MPI_Comm_size(comm->world, &comm->size), "finding the number of ranks");
     return RNN_OK;
+}
+
+/* Collective. Watchdogs learn how to reach each other. One without a socket can still bite. */
+static rnn_status connect_watchdogs(rnn_comm *comm)
+{
+    rnn_inquiry *inquiry = NULL;
+    rnn_contact self, *contacts = NULL;
+    rnn_status st;
+
+    if (comm->size == 1) {
+        rnn_watchdog_stop(&comm->watchdog);
+        return RNN_OK;
+    }
+    (void)rnn_inquiry_open(&inquiry, &self); /* its message then says so */
+    st = RNN_ALLOC(&contacts, (size_t)comm->size, "the addresses of ranks");
+    RNN_TRY_GOTO(st, rnn_comm_agree(comm, st), failed);
+    RNN_TRY_GOTO(st, rnn_comm_gather(comm, &self, sizeof self, contacts), failed);
+    if (inquiry != NULL)
+        st = rnn_watchdog_connect(comm->watchdog, inquiry, contacts, comm->size, comm->rank);
+    else
+        rnn_free(contacts);
+    return rnn_comm_agree(comm, st);
+failed:
+    rnn_inquiry_close(&inquiry);
+    rnn_free(contacts);
+    return st;
 }
 
 /* Without PMI between srun and the MPI library every task would train alone, all on one output. */
@@ -117,15 +156,17 @@ static rnn_status find_nodes(rnn_comm *comm)
 {
     int is_leader;
 
-    RNN_MPI(MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL,
-                                &comm->node),
-            "finding the ranks of this node");
+    RNN_MPI_COLLECTIVE(comm,
+                       MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank,
+                                           MPI_INFO_NULL, &comm->node),
+                       "finding the ranks of this node");
     RNN_MPI(MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_RETURN), "error codes");
     RNN_MPI(MPI_Comm_rank(comm->node, &comm->node_rank), "finding the rank on this node");
     RNN_MPI(MPI_Comm_size(comm->node, &comm->node_size), "finding the ranks of this node");
     is_leader = comm->node_rank == 0;
-    RNN_MPI(MPI_Allreduce(&is_leader, &comm->n_nodes, 1, MPI_INT, MPI_SUM, comm->world),
-            "counting nodes");
+    RNN_MPI_COLLECTIVE(comm,
+                       MPI_Allreduce(&is_leader, &comm->n_nodes, 1, MPI_INT, MPI_SUM, comm->world),
+                       "counting nodes");
     return RNN_OK;
 }
 
@@ -150,9 +191,11 @@ static rnn_status join(rnn_comm *comm)
     const int n_tasks = slurm_step_tasks();
     const bool by_mpirun = is_launched_by_mpirun();
 
+    RNN_TRY(rnn_watchdog_start(&comm->watchdog, &comm->here, launched_rank()));
     RNN_TRY(start_mpi(comm));
     RNN_TRY(find_ranks(comm));
     RNN_TRY(check_slurm(comm, n_tasks, by_mpirun));
+    RNN_TRY(connect_watchdogs(comm));
     RNN_TRY(find_nodes(comm));
     return find_library(comm);
 }
@@ -181,12 +224,15 @@ void rnn_comm_destroy(rnn_comm **comm)
 {
     if (*comm == NULL)
         return;
+    rnn_collective_enter(&(*comm)->here, "shutting MPI down");
     if ((*comm)->node != MPI_COMM_NULL)
         MPI_Comm_free(&(*comm)->node);
     if ((*comm)->world != MPI_COMM_NULL)
         MPI_Comm_free(&(*comm)->world);
     if ((*comm)->started)
         MPI_Finalize();
+    rnn_collective_leave(&(*comm)->here);
+    rnn_watchdog_stop(&(*comm)->watchdog);
     rnn_free(*comm);
     *comm = NULL;
 }
@@ -221,9 +267,26 @@ const char *rnn_comm_library(const rnn_comm *comm)
     return comm->mpi_version;
 }
 
+void rnn_comm_set_timeout(rnn_comm *comm, double seconds)
+{
+    if (comm->watchdog != NULL)
+        rnn_watchdog_set_timeout(comm->watchdog, seconds);
+}
+
+void rnn_comm_note_step(rnn_comm *comm, uint64_t step)
+{
+    atomic_store_explicit(&comm->here.step, step, memory_order_relaxed);
+}
+
+void rnn_comm_note_activity(rnn_comm *comm, const char *what)
+{
+    atomic_store_explicit(&comm->here.activity, what, memory_order_relaxed);
+}
+
 _Noreturn void rnn_comm_abort(rnn_comm *comm, rnn_status code)
 {
     fflush(NULL);
+    rnn_collective_enter(&comm->here, "ending all ranks");
     if (comm->world != MPI_COMM_NULL)
         MPI_Abort(comm->world, (int)code);
     _exit((int)code); /* not exit: other threads may still be at work on what it would take down */

@@ -78,6 +78,22 @@ rnn_status rnn_comm_compare_text(rnn_comm *comm, const char *text, const char *w
 /* Collective. */
 rnn_status rnn_comm_barrier(rnn_comm *comm);
 
+/* -- Ranks that wait in vain --------------------------------------------------------------------
+ */
+
+/*
+ * When a rank has waited for others for so many seconds in one collective, the job ends: by
+ * _exit(RNN_STOPPED) on every rank that is alive, whatever it does, with one line on stderr that
+ * names the collective, the step and the ranks that are missing. 0 = never; 300 until this is
+ * called. The same on all ranks. See dist/watchdog.h.
+ */
+void rnn_comm_set_timeout(rnn_comm *comm, double seconds);
+
+/* What this rank is at, for the messages of others that wait for it. Cheap, no MPI. Steps count
+ * from 1; `what` is a text that lives as long as the program, "reading data". */
+void rnn_comm_note_step(rnn_comm *comm, uint64_t step);
+void rnn_comm_note_activity(rnn_comm *comm, const char *what);
+
 /*
  * Whether an MPI call has failed in this process. The other ranks may then wait in a collective
  * that never ends: report, and call rnn_comm_abort.

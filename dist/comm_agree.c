@@ -21,9 +21,10 @@ rnn_status rnn_comm_broadcast(rnn_comm *comm, void *bytes, size_t n_bytes, int r
     if (comm->size == 1)
         return RNN_OK;
     for (size_t done = 0; done < n_bytes; done += PIECE_BYTES)
-        RNN_MPI(MPI_Bcast((char *)bytes + done, piece(done, n_bytes, PIECE_BYTES), MPI_BYTE, root,
-                          comm->world),
-                "broadcast");
+        RNN_MPI_COLLECTIVE(comm,
+                           MPI_Bcast((char *)bytes + done, piece(done, n_bytes, PIECE_BYTES),
+                                     MPI_BYTE, root, comm->world),
+                           "broadcast");
     return RNN_OK;
 }
 
@@ -32,24 +33,37 @@ rnn_status rnn_comm_sum_exact(rnn_comm *comm, double *values, size_t count)
     if (comm->size == 1)
         return RNN_OK;
     for (size_t done = 0; done < count; done += PIECE_DOUBLES)
-        RNN_MPI(MPI_Allreduce(MPI_IN_PLACE, values + done, piece(done, count, PIECE_DOUBLES),
-                              MPI_DOUBLE, MPI_SUM, comm->world),
-                "sum over ranks");
+        RNN_MPI_COLLECTIVE(comm,
+                           MPI_Allreduce(MPI_IN_PLACE, values + done,
+                                         piece(done, count, PIECE_DOUBLES), MPI_DOUBLE, MPI_SUM,
+                                         comm->world),
+                           "sum over ranks");
     return RNN_OK;
 }
 
 rnn_status rnn_comm_barrier(rnn_comm *comm)
 {
     if (comm->size > 1)
-        RNN_MPI(MPI_Barrier(comm->world), "barrier");
+        RNN_MPI_COLLECTIVE(comm, MPI_Barrier(comm->world), "barrier");
     return RNN_OK;
 }
 
 rnn_status rnn_comm_node_or(rnn_comm *comm, unsigned long *words, int n_words)
 {
-    if (comm->node_size > 1)
-        RNN_MPI(MPI_Allreduce(MPI_IN_PLACE, words, n_words, MPI_UNSIGNED_LONG, MPI_BOR, comm->node),
-                "bitwise or over the ranks of this node");
+    /* Also where it is nothing to do: nodes differ, and all ranks count collectives alike. */
+    RNN_MPI_COLLECTIVE(comm,
+                       comm->node_size > 1 ? MPI_Allreduce(MPI_IN_PLACE, words, n_words,
+                                                           MPI_UNSIGNED_LONG, MPI_BOR, comm->node)
+                                           : MPI_SUCCESS,
+                       "bitwise or over the ranks of this node");
+    return RNN_OK;
+}
+
+rnn_status rnn_comm_gather(rnn_comm *comm, const void *mine, size_t n_bytes, void *all)
+{
+    RNN_MPI_COLLECTIVE(
+        comm, MPI_Allgather(mine, (int)n_bytes, MPI_BYTE, all, (int)n_bytes, MPI_BYTE, comm->world),
+        "gathering from all ranks");
     return RNN_OK;
 }
 
@@ -57,7 +71,8 @@ rnn_status rnn_comm_node_or(rnn_comm *comm, unsigned long *words, int n_words)
 static rnn_status lowest_marked(rnn_comm *comm, bool mark, int *first)
 {
     *first = mark ? comm->rank : comm->size;
-    RNN_MPI(MPI_Allreduce(MPI_IN_PLACE, first, 1, MPI_INT, MPI_MIN, comm->world), "agreement");
+    RNN_MPI_COLLECTIVE(comm, MPI_Allreduce(MPI_IN_PLACE, first, 1, MPI_INT, MPI_MIN, comm->world),
+                       "agreement");
     return RNN_OK;
 }
 
@@ -98,8 +113,9 @@ static rnn_status are_equal(rnn_comm *comm, uint64_t digest, bool *equal)
     *equal = true;
     if (comm->size == 1)
         return RNN_OK;
-    RNN_MPI(MPI_Allreduce(MPI_IN_PLACE, bounds, 2, MPI_UINT64_T, MPI_MIN, comm->world),
-            "comparing digests");
+    RNN_MPI_COLLECTIVE(comm,
+                       MPI_Allreduce(MPI_IN_PLACE, bounds, 2, MPI_UINT64_T, MPI_MIN, comm->world),
+                       "comparing digests");
     *equal = bounds[0] == ~bounds[1];
     return RNN_OK;
 }
@@ -135,11 +151,7 @@ rnn_status rnn_comm_find_odd(rnn_comm *comm, uint64_t digest, int *odd, int *n_o
         return RNN_OK;
     st = RNN_ALLOC(&all, (size_t)comm->size, "digests of all ranks");
     RNN_TRY_GOTO(st, rnn_comm_agree(comm, st), done);
-    RNN_TRY_GOTO(
-        st,
-        rnn_mpi_check(MPI_Allgather(&digest, 1, MPI_UINT64_T, all, 1, MPI_UINT64_T, comm->world),
-                      "gathering digests"),
-        done);
+    RNN_TRY_GOTO(st, rnn_comm_gather(comm, &digest, sizeof digest, all), done);
     right = commonest(all, comm->size);
     for (int i = comm->size; i-- > 0;)
         if (all[i] != right) {

@@ -5,6 +5,8 @@
 
 #include "kernels/memory.h"
 
+#define SUM_NAME "sum of gradients over ranks" /* from the first bucket to the last */
+
 static rnn_status check_shards(int n_ranks, size_t n_shards)
 {
     const bool is_power = n_shards > 0 && (n_shards & (n_shards - 1)) == 0;
@@ -58,6 +60,31 @@ static rnn_status make_progress(rnn_reducer *reducer)
     return RNN_OK;
 }
 
+/* Waits for all buckets. Progress is up to chance, so ranks may differ in whether there are any. */
+static rnn_status finish_buckets(rnn_reducer *reducer)
+{
+    const int n_buckets = reducer->n_buckets;
+
+    if (n_buckets == 0)
+        return RNN_OK;
+    reducer->n_buckets = 0;
+    RNN_MPI(MPI_Waitall(n_buckets, reducer->buckets, MPI_STATUSES_IGNORE), "finishing sums");
+    return RNN_OK;
+}
+
+/* Collective. The same in the midst of a sum. */
+static rnn_status make_room(rnn_reducer *reducer)
+{
+    rnn_status st;
+
+    if (reducer->n_buckets < RNN_REDUCER_MAX_BUCKETS)
+        return RNN_OK;
+    rnn_collective_enter(&reducer->comm->here, SUM_NAME);
+    st = finish_buckets(reducer);
+    rnn_collective_postpone(&reducer->comm->here);
+    return st;
+}
+
 rnn_status rnn_reducer_start(rnn_reducer *reducer, float *values, size_t first, size_t count)
 {
     if (first > reducer->n_values || count > reducer->n_values - first || count > INT_MAX)
@@ -66,8 +93,7 @@ rnn_status rnn_reducer_start(rnn_reducer *reducer, float *values, size_t first, 
     if (reducer->comm->size == 1)
         return RNN_OK;
     RNN_TRY(make_progress(reducer));
-    if (reducer->n_buckets == RNN_REDUCER_MAX_BUCKETS)
-        RNN_TRY(rnn_reducer_wait(reducer));
+    RNN_TRY(make_room(reducer));
     RNN_MPI(MPI_Iallreduce(MPI_IN_PLACE, values + first, (int)count, MPI_FLOAT, MPI_SUM,
                            reducer->comm->world, &reducer->buckets[reducer->n_buckets]),
             "starting a sum");
@@ -77,11 +103,10 @@ rnn_status rnn_reducer_start(rnn_reducer *reducer, float *values, size_t first, 
 
 rnn_status rnn_reducer_wait(rnn_reducer *reducer)
 {
-    const int n_buckets = reducer->n_buckets;
+    rnn_status st;
 
-    if (n_buckets == 0)
-        return RNN_OK;
-    reducer->n_buckets = 0;
-    RNN_MPI(MPI_Waitall(n_buckets, reducer->buckets, MPI_STATUSES_IGNORE), "finishing sums");
-    return RNN_OK;
+    rnn_collective_enter(&reducer->comm->here, SUM_NAME);
+    st = finish_buckets(reducer);
+    rnn_collective_leave(&reducer->comm->here);
+    return st;
 }

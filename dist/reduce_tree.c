@@ -310,21 +310,28 @@ static rnn_status exchange_chunks(rnn_reducer *reducer, float *const *nodes, siz
     return gather_chunks(reducer, sum, count);
 }
 
+/* Collective. One of the segments, with all its messages, is one collective to the watchdog. */
+static rnn_status sum_segment(rnn_reducer *reducer, float *const *nodes, size_t first, float *sum)
+{
+    const size_t count = smaller(reducer->n_values - first, SEGMENT);
+    rnn_status st;
+
+    rnn_collective_enter(&reducer->comm->here, "sum of gradients over ranks");
+    if (is_power_of_two(reducer->comm->size))
+        st = halve_and_double(reducer, nodes[0] + first, sum + first, count);
+    else
+        st = exchange_chunks(reducer, nodes, first, sum + first, count);
+    rnn_collective_leave(&reducer->comm->here);
+    return st;
+}
+
 rnn_status rnn_reducer_tree(rnn_reducer *reducer, float *const *nodes, size_t n_nodes, float *sum)
 {
-    const bool halving = is_power_of_two(reducer->comm->size);
-
     if (n_nodes != reducer->n_own_nodes)
         return RNN_FAIL(RNN_ERR_INTERNAL,
                         "gradient tree: rank %d brings %zu nodes, its run has %zu",
                         reducer->comm->rank, n_nodes, reducer->n_own_nodes);
-    for (size_t first = 0; first < reducer->n_values; first += SEGMENT) {
-        const size_t count = smaller(reducer->n_values - first, SEGMENT);
-
-        if (halving)
-            RNN_TRY(halve_and_double(reducer, nodes[0] + first, sum + first, count));
-        else
-            RNN_TRY(exchange_chunks(reducer, nodes, first, sum + first, count));
-    }
+    for (size_t first = 0; first < reducer->n_values; first += SEGMENT)
+        RNN_TRY(sum_segment(reducer, nodes, first, sum));
     return RNN_OK;
 }
