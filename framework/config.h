@@ -32,6 +32,7 @@ typedef struct rnn_config {
         int64_t steps;    /* 0 = by epochs; else stop after so many */
         char *output_dir; /* "" = "runs/" + name */
         char *resume;     /* "auto" | "never" | path */
+        double timeout;   /* seconds a rank waits for another; 300; 0 = for ever */
     } run;
     struct {                    /* which format has which: the readers in datasets/ */
         int format;             /* index into rnn_dataset_formats; idx */

@@ -125,6 +125,8 @@ const rnn_config_key rnn_config_keys[] = {
      .help = "Folder of checkpoints and metrics; \"\" = runs/ and the name."},
     {KEY(run.resume), STRING, FROM(1), .fallback = "\"auto\"", .may_change = true,
      .help = "\"auto\" = from output_dir if it has a checkpoint, \"never\", or a checkpoint."},
+    {KEY(run.timeout), NUMBER, FROM(0), .fallback = "300.0", .may_change = true,
+     .help = "Seconds after which ranks that wait in vain for another end the run; 0 = never."},
 
     {KEY(dataset.format), CHOICE(rnn_dataset_formats), .fallback = "\"idx\"",
      .help =

@@ -75,6 +75,7 @@ static rnn_status check_streams(const rnn_run *run)
 
 static rnn_status open_dataset(rnn_run *run)
 {
+    rnn_comm_note_activity(run->comm, "reading data");
     RNN_TRY(rnn_comm_agree(run->comm, rnn_data_open(&run->dataset, run->config,
                                                     run->use != NULL ? &run->use->data : NULL)));
     RNN_TRY(rnn_comm_agree(run->comm, check_streams(run)));
@@ -294,12 +295,14 @@ static rnn_status create_local(rnn_run *run)
 
 static rnn_status create_all(rnn_run *run)
 {
+    rnn_comm_set_timeout(run->comm, run->config->run.timeout);
     RNN_TRY(compare_ranks(run));
     rnn_affinity_setup(&run->affinity, run->comm, (int)run->config->parallel.threads,
                        run->config->parallel.binding == 0);
     omp_set_num_threads(run->affinity.threads);
     omp_set_max_active_levels(1);
     RNN_TRY(open_dataset(run));
+    rnn_comm_note_activity(run->comm, "preparing the model");
     RNN_TRY(rnn_comm_agree(run->comm, create_model(run)));
     divide_batch(run);
     RNN_TRY(

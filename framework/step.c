@@ -116,7 +116,9 @@ static rnn_status add_buckets(rnn_run *run, place_in_step place)
 static rnn_status forward_backward(rnn_run *run, uint64_t number, const rnn_batch **batch,
                                    float *const **nodes, size_t *n_nodes)
 {
+    rnn_comm_note_activity(run->comm, "reading data");
     RNN_TRY(rnn_loader_next(run->loader[RNN_SPLIT_TRAIN], batch));
+    rnn_comm_note_activity(run->comm, "training");
     if (*batch == NULL)
         return RNN_FAIL(RNN_ERR_INTERNAL, "the loader has no batch left in this epoch");
     if (run->config->parallel.reduction == RNN_REDUCTION_REPRODUCIBLE)
@@ -235,6 +237,7 @@ rnn_status rnn_evaluate(rnn_run *run, rnn_split split, bool may_stop, rnn_scores
     *scores = rnn_no_scores;
     if (run->loader[split] == NULL)
         return RNN_OK;
+    rnn_comm_note_activity(run->comm, "evaluation");
     clear_news(run);
     rnn_metrics_clear(run->metrics);
     RNN_TRY(exchange(run, evaluate_own(run, split, may_stop)));

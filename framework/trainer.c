@@ -131,6 +131,7 @@ static rnn_status train_batches(rnn_trainer *t)
         double begun = rnn_clock_seconds();
         rnn_step_result result;
 
+        rnn_comm_note_step(run->comm, t->progress.step + 1);
         RNN_TRY(rnn_train_step(run, t->progress.epoch, t->progress.step, checkpoint_due_by_time(t),
                                &result));
         show_bound(t, rnn_clock_seconds() - begun);

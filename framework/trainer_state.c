@@ -162,6 +162,7 @@ rnn_status rnn_trainer_save(rnn_trainer *t, bool is_best, bool is_final, char **
 
     rnn_trainer_advance_clock(t);
     RNN_TRY(rnn_trainer_compare_replicas(t));
+    rnn_comm_note_activity(t->run->comm, "writing a checkpoint");
     RNN_TRY(gather_carried(t));
     st = rnn_trainer_is_first(t) ? rnn_trainer_write_files(t, is_best, path) : RNN_OK;
     st = rnn_comm_agree(t->run->comm, st);
@@ -380,8 +381,10 @@ static rnn_status share_state(rnn_trainer *t)
 rnn_status rnn_trainer_resume(rnn_trainer *t)
 {
     char *path = NULL;
-    rnn_status st = rnn_trainer_is_first(t) ? read_state(t, &path) : RNN_OK;
+    rnn_status st;
 
+    rnn_comm_note_activity(t->run->comm, "reading a checkpoint");
+    st = rnn_trainer_is_first(t) ? read_state(t, &path) : RNN_OK;
     st = rnn_comm_agree(t->run->comm, st);
     if (st == RNN_OK)
         st = share_state(t);

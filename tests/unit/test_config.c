@@ -67,6 +67,7 @@ static void defaults_are_the_documented_ones(void **state)
     assert_string_equal(c.run.name, "run");
     assert_string_equal(c.run.output_dir, "runs/run");
     assert_string_equal(c.run.resume, "auto");
+    assert_true(c.run.timeout == 300.0);
     assert_int_equal(c.run.seed, 1);
     assert_int_equal(c.run.epochs, 1);
     assert_int_equal(c.dataset.search.count, 1);
@@ -963,6 +964,7 @@ static void only_steering_keys_may_change_on_resume(void **state)
         {"parallel.threads=7", NULL},
         {"checkpoint.keep=9", NULL},
         {"log.interval=1", NULL},
+        {"run.timeout=5", NULL},
         {"run.seed=2", "run.seed was 1 and is now 2"},
         {"optimizer.lr=0.5", "optimizer.lr was 0.001 and is now 0.5"},
         {"optimizer.type=adam", "optimizer.type was \"sgd\" and is now \"adam\""},
