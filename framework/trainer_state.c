@@ -219,6 +219,7 @@ static rnn_status rehearse(rnn_trainer *t)
 
 rnn_status rnn_trainer_rehearse(rnn_trainer *t)
 {
+    rnn_comm_note_activity(t->run->comm, "writing a checkpoint");
     RNN_TRY(gather_carried(t));
     return rnn_comm_agree(t->run->comm, rnn_trainer_is_first(t) ? rehearse(t) : RNN_OK);
 }
