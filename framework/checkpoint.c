@@ -343,7 +343,7 @@ static rnn_status remove_file(const char *folder, const char *name)
     char *path;
 
     RNN_TRY(rnn_path_print(&path, "%s/%s", folder, name));
-    if (unlink(path) != 0 && errno != ENOENT)
+    if (TEMP_FAILURE_RETRY(unlink(path)) != 0 && errno != ENOENT)
         st = RNN_FAIL(RNN_ERR_IO, "cannot remove '%s': %s", path, strerror(errno));
     rnn_free(path);
     return st;
@@ -426,7 +426,7 @@ static rnn_status create_previous(const char *folder, char **out)
         rnn_status st;
 
         RNN_TRY(rnn_path_print(out, "%s/previous-%d", folder, n));
-        if (mkdir(*out, 0777) == 0)
+        if (TEMP_FAILURE_RETRY(mkdir(*out, 0777)) == 0)
             return RNN_OK;
         st = errno == EEXIST
                  ? RNN_OK
@@ -444,7 +444,7 @@ static rnn_status move_file(const char *from, const char *to, const char *name)
 
     RNN_TRY_GOTO(st, rnn_path_print(&old_path, "%s/%s", from, name), done);
     RNN_TRY_GOTO(st, rnn_path_print(&new_path, "%s/%s", to, name), done);
-    if (rename(old_path, new_path) != 0)
+    if (TEMP_FAILURE_RETRY(rename(old_path, new_path)) != 0)
         st = RNN_FAIL(RNN_ERR_IO, "cannot move '%s' to '%s': %s", old_path, new_path,
                       strerror(errno));
 done:

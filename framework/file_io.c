@@ -127,13 +127,13 @@ static rnn_status replace(const char *path, const content *what,
                  rnn_path_print(&folder, "%.*s", length > 0 ? length : 1, length > 0 ? path : "."),
                  done);
     RNN_TRY_GOTO(st, print_temporary(&temporary, path), done);
-    unlink(temporary); /* of a dead process that had our number */
+    TEMP_FAILURE_RETRY(unlink(temporary)); /* of a dead process that had our number */
     st = create(temporary, what);
     if (st == RNN_OK && TEMP_FAILURE_RETRY(rename(temporary, path)) != 0)
         st = RNN_FAIL(RNN_ERR_IO, "cannot rename '%s' to '%s': %s", temporary, path,
                       strerror(errno));
     if (st != RNN_OK) {
-        unlink(temporary);
+        TEMP_FAILURE_RETRY(unlink(temporary));
         goto done;
     }
     st = sync_folder(folder);
@@ -154,9 +154,9 @@ rnn_status rnn_file_rehearse(const char *path, const void *bytes, size_t n_bytes
     char *temporary;
 
     RNN_TRY(print_temporary(&temporary, path));
-    unlink(temporary);
+    TEMP_FAILURE_RETRY(unlink(temporary));
     st = create_file(temporary, &(content){.bytes = bytes, .n_bytes = n_bytes});
-    unlink(temporary);
+    TEMP_FAILURE_RETRY(unlink(temporary));
     rnn_free(temporary);
     return st;
 }
@@ -266,7 +266,7 @@ static rnn_status make_folder(const char *path)
     struct stat info;
     int reason;
 
-    if (mkdir(path, 0777) == 0)
+    if (TEMP_FAILURE_RETRY(mkdir(path, 0777)) == 0)
         return RNN_OK;
     reason = errno; /* read-only and automounted folders have other reasons than "exists" */
     if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
@@ -283,12 +283,12 @@ static rnn_status try_folder(const char *path)
     int fd;
 
     RNN_TRY(rnn_path_print(&probe, "%s/.probe%s%ld", path, TEMPORARY_MARK, (long)getpid()));
-    unlink(probe);
+    TEMP_FAILURE_RETRY(unlink(probe));
     fd = (int)TEMP_FAILURE_RETRY(open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
     st = fd < 0 ? io_error("create files in the folder", path) : RNN_OK;
     if (fd >= 0) {
         close(fd);
-        unlink(probe);
+        TEMP_FAILURE_RETRY(unlink(probe));
     }
     rnn_free(probe);
     return st;
@@ -342,6 +342,6 @@ void rnn_folder_remove_leftovers(const char *folder)
         return;
     while ((entry = readdir(listing)) != NULL)
         if (is_leftover(entry))
-            unlinkat(dirfd(listing), entry->d_name, 0);
+            TEMP_FAILURE_RETRY(unlinkat(dirfd(listing), entry->d_name, 0));
     closedir(listing);
 }
