@@ -238,10 +238,18 @@ static bool find_real(void)
     return true;
 }
 
-/* From here on calls count. */
-static void __attribute__((constructor)) begin(void)
+/* For programs that this file is linked into: reads the environment anew and counts from 0. */
+void inject_restart(void);
+
+void inject_restart(void)
 {
     find_real();
+    asked.is_known = false;
+    if (asked.log > 0)
+        real.close(asked.log);
+    atomic_store(&n_calls, 0);
+    atomic_store(&n_allocs, 0);
+    atomic_store(&n_mallocs, 0);
     asked.error = read_error();
     asked.path = getenv("INJECT_PATH");
     asked.at = read_number("INJECT_AT");
@@ -252,6 +260,12 @@ static void __attribute__((constructor)) begin(void)
     asked.kinds = read_kinds();
     asked.log = open_log();
     asked.is_known = true;
+}
+
+/* From here on calls count. */
+static void __attribute__((constructor)) begin(void)
+{
+    inject_restart();
 }
 
 static void write_count(const char *variable, long n)
@@ -400,6 +414,9 @@ static size_t half_of(size_t n)
 
 #define ENTER_PATH(kind_, path_)                                                                   \
     enter(&(call){.kind = (kind_), .name = __func__, .path = (path_), .fd = -1})
+#define ENTER_OPEN(path_, flags_)                                                                  \
+    enter(&(call){                                                                                 \
+        .kind = OPEN, .name = __func__, .path = (path_), .fd = -1, .n_bytes = (size_t)(flags_)})
 #define ENTER_PATHS(kind_, path_, path2_)                                                          \
     enter(&(call){.kind = (kind_), .name = __func__, .path = (path_), .path2 = (path2_), .fd = -1})
 #define ENTER_FD(kind_, fd_, n_bytes_)                                                             \
@@ -415,7 +432,7 @@ static mode_t mode_of(int flags, va_list args)
 #define DEFINE_OPEN(name)                                                                          \
     int name(const char *path, int flags, ...)                                                     \
     {                                                                                              \
-        enum verdict verdict = ENTER_PATH(OPEN, path);                                             \
+        enum verdict verdict = ENTER_OPEN(path, flags);                                            \
         va_list args;                                                                              \
         mode_t mode;                                                                               \
                                                                                                    \
@@ -428,7 +445,7 @@ static mode_t mode_of(int flags, va_list args)
 #define DEFINE_OPENAT(name)                                                                        \
     int name(int folder, const char *path, int flags, ...)                                         \
     {                                                                                              \
-        enum verdict verdict = ENTER_PATH(OPEN, path);                                             \
+        enum verdict verdict = ENTER_OPEN(path, flags);                                            \
         va_list args;                                                                              \
         mode_t mode;                                                                               \
                                                                                                    \
@@ -441,7 +458,7 @@ static mode_t mode_of(int flags, va_list args)
 #define DEFINE_CREAT(name)                                                                         \
     int name(const char *path, mode_t mode)                                                        \
     {                                                                                              \
-        enum verdict verdict = ENTER_PATH(OPEN, path);                                             \
+        enum verdict verdict = ENTER_OPEN(path, O_CREAT | O_WRONLY | O_TRUNC);                     \
                                                                                                    \
         return verdict == FAIL                                                                     \
                    ? -1                                                                            \
