@@ -468,6 +468,8 @@ rnn_status rnn_checkpoint_set_aside(const char *folder, char **moved_to)
     RNN_TRY_GOTO(st, create_previous(folder, &previous), done);
     for (size_t i = 0; i < list.count; i++)
         RNN_TRY_GOTO(st, move_file(folder, previous, list.entries[i]->d_name), done);
+    RNN_TRY_GOTO(st, rnn_folder_sync(previous), done);
+    RNN_TRY_GOTO(st, rnn_folder_sync(folder), done);
     *moved_to = previous;
     previous = NULL;
 done:

@@ -93,18 +93,22 @@ static rnn_status create_link(const char *path, const content *what)
     return RNN_OK;
 }
 
-static rnn_status sync_folder(const char *path)
+static rnn_status sync_opened_folder(int fd, const char *path)
 {
     rnn_status st = RNN_OK;
-    int fd = (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 
-    if (fd < 0)
-        return io_error("open the folder", path);
     /* EINVAL: a file system without sync for folders; there is nothing better to do there. */
     if (TEMP_FAILURE_RETRY(fsync(fd)) != 0 && errno != EINVAL)
         st = io_error("sync the folder", path);
     close(fd);
     return st;
+}
+
+rnn_status rnn_folder_sync(const char *path)
+{
+    int fd = (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+
+    return fd < 0 ? io_error("open the folder", path) : sync_opened_folder(fd, path);
 }
 
 /* The name beside `path` under which a file takes shape. */
@@ -136,7 +140,7 @@ static rnn_status replace(const char *path, const content *what,
         TEMP_FAILURE_RETRY(unlink(temporary));
         goto done;
     }
-    st = sync_folder(folder);
+    st = rnn_folder_sync(folder);
 done:
     rnn_free(temporary);
     rnn_free(folder);
@@ -261,13 +265,30 @@ done:
     return st;
 }
 
+/* A folder whose name is not on the disk takes all that is in it along. */
+static rnn_status sync_parent(const char *path)
+{
+    rnn_status st;
+    int length = folder_length(path), fd;
+    char *parent;
+
+    RNN_TRY(rnn_path_print(&parent, "%.*s", length > 0 ? length : 1, length > 0 ? path : "."));
+    fd = (int)TEMP_FAILURE_RETRY(open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (fd >= 0)
+        st = sync_opened_folder(fd, parent);
+    else /* one may be allowed to create folders in what one cannot read */
+        st = errno == EACCES ? RNN_OK : io_error("open the folder", parent);
+    rnn_free(parent);
+    return st;
+}
+
 static rnn_status make_folder(const char *path)
 {
     struct stat info;
     int reason;
 
     if (TEMP_FAILURE_RETRY(mkdir(path, 0777)) == 0)
-        return RNN_OK;
+        return sync_parent(path);
     reason = errno; /* read-only and automounted folders have other reasons than "exists" */
     if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
         return RNN_OK;

@@ -42,8 +42,14 @@ rnn_status rnn_file_begins_with(const char *path, const void *bytes, size_t n_by
 /* Makes `path` a symbolic link to `target` (relative to its folder), replacing it atomically. */
 rnn_status rnn_file_link(const char *path, const char *target);
 
-/* Creates a folder and its parents; fine if it exists. Checks that files can be created in it. */
+/*
+ * Creates a folder and its parents, and syncs those that a new one is in; fine if it exists. Checks
+ * that files can be created in it.
+ */
 rnn_status rnn_folder_create(const char *path);
+
+/* Returns once all names in a folder are on the disk as they are now; RNN_ERR_IO. */
+rnn_status rnn_folder_sync(const char *path);
 
 /*
  * Removes temporary files that an interrupted rnn_file_write or rnn_file_link left in a folder,
