@@ -1,6 +1,5 @@
 #include "framework/report.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -10,6 +9,8 @@
 #include <unistd.h>
 
 #include "framework/checkpoint.h"
+#include "framework/file_io.h"
+#include "framework/line_file.h"
 #include "kernels/clock.h"
 #include "kernels/memory.h"
 #include "kernels/recurrent.h"
@@ -22,7 +23,8 @@ struct rnn_report {
     progress_style style;
     bool bar_shown, header_shown, wait_shown;
     double last_progress; /* monotonic seconds */
-    FILE *jsonl;
+    rnn_line_file *jsonl;
+    bool jsonl_failed; /* and that was told */
 };
 
 /* -- Where the output goes ------------------------------------------------------------------- */
@@ -51,15 +53,15 @@ static bool is_terminal(void)
 
 rnn_status rnn_report_open_metrics(rnn_report *report)
 {
-    char path[4096];
+    rnn_status st;
+    char *path;
 
     if (!report->prints || !report->run->config->log.jsonl)
         return RNN_OK;
-    snprintf(path, sizeof path, "%s/metrics.jsonl", report->run->config->run.output_dir);
-    report->jsonl = fopen(path, "a");
-    if (report->jsonl == NULL)
-        return RNN_FAIL(RNN_ERR_IO, "cannot open %s for appending: %s", path, strerror(errno));
-    return RNN_OK;
+    RNN_TRY(rnn_path_print(&path, "%s/metrics.jsonl", report->run->config->run.output_dir));
+    st = rnn_line_file_open(&report->jsonl, path);
+    rnn_free(path);
+    return st;
 }
 
 rnn_status rnn_report_create(rnn_report **out, const rnn_run *run)
@@ -84,8 +86,7 @@ void rnn_report_destroy(rnn_report **report)
         return;
     if ((*report)->bar_shown)
         printf("\n");
-    if ((*report)->jsonl != NULL)
-        fclose((*report)->jsonl);
+    rnn_line_file_close(&(*report)->jsonl);
     rnn_free(*report);
     *report = NULL;
 }
@@ -352,10 +353,31 @@ static void write_scores(FILE *file, const char *split, const rnn_scores *scores
     }
 }
 
-static void write_epoch(const rnn_report *report, const rnn_epoch_summary *s)
+/* A run does not end because a line of its log is lost; the first one is told. */
+static void end_line(rnn_report *report)
 {
-    FILE *file = report->jsonl;
+    if (rnn_line_file_end(report->jsonl) == RNN_OK || report->jsonl_failed)
+        return;
+    report->jsonl_failed = true;
+    rnn_report_line(report, "WARNING", "%s; training goes on", rnn_error_message());
+}
 
+/* NULL if no line is wanted, or there is no memory for one. */
+static FILE *begin_line(rnn_report *report)
+{
+    FILE *file = report->jsonl != NULL ? rnn_line_file_begin(report->jsonl) : NULL;
+
+    if (report->jsonl != NULL && file == NULL)
+        end_line(report); /* says so */
+    return file;
+}
+
+static void write_epoch(rnn_report *report, const rnn_epoch_summary *s)
+{
+    FILE *file = begin_line(report);
+
+    if (file == NULL)
+        return;
     fprintf(file, "{\"event\": \"epoch\", \"epoch\": %" PRIu64 ", \"step\": %" PRIu64, s->epoch,
             s->step);
     write_number(file, "train_loss", s->train_loss);
@@ -366,7 +388,7 @@ static void write_epoch(const rnn_report *report, const rnn_epoch_summary *s)
     write_number(file, "samples_per_second", s->samples_per_second);
     write_number(file, "data_wait", s->data_wait);
     fprintf(file, ", \"digest\": \"%016" PRIx64 "\"}\n", s->digest);
-    fflush(file);
+    end_line(report);
 }
 
 /* -- The table ------------------------------------------------------------------------------- */
@@ -488,12 +510,13 @@ void rnn_report_scores(rnn_report *report, const char *split, const rnn_scores *
         fclose(out);
     }
     rnn_report_line(report, split, "%s", text);
-    if (report->jsonl == NULL)
+    out = begin_line(report);
+    if (out == NULL)
         return;
-    fprintf(report->jsonl, "{\"event\": \"%s\"", split);
-    write_scores(report->jsonl, split, scores);
-    fprintf(report->jsonl, "}\n");
-    fflush(report->jsonl);
+    fprintf(out, "{\"event\": \"%s\"", split);
+    write_scores(out, split, scores);
+    fprintf(out, "}\n");
+    end_line(report);
 }
 
 void rnn_report_epoch(rnn_report *report, const rnn_epoch_summary *s)
@@ -508,15 +531,16 @@ void rnn_report_epoch(rnn_report *report, const rnn_epoch_summary *s)
         print_row(report, s);
     }
     report->last_progress = rnn_clock_seconds();
-    if (report->jsonl != NULL)
-        write_epoch(report, s);
+    write_epoch(report, s);
 }
 
 void rnn_report_event(rnn_report *report, const char *name, uint64_t epoch, uint64_t step)
 {
-    if (report->jsonl == NULL)
+    FILE *line = begin_line(report);
+
+    if (line == NULL)
         return;
-    fprintf(report->jsonl, "{\"event\": \"%s\", \"epoch\": %" PRIu64 ", \"step\": %" PRIu64 "}\n",
-            name, epoch, step);
-    fflush(report->jsonl);
+    fprintf(line, "{\"event\": \"%s\", \"epoch\": %" PRIu64 ", \"step\": %" PRIu64 "}\n", name,
+            epoch, step);
+    end_line(report);
 }
