@@ -184,9 +184,9 @@ int main(int argc, char **argv)
         return print_and_leave(options.command);
     if (st == RNN_OK && options.command >= RNN_COMMAND_SHOW)
         return run_alone(&options); /* quick: without MPI */
-    joined = rnn_signals_hold();
     if (options.command == RNN_COMMAND_TRAIN)
         rnn_signals_expect(false); /* nobody knows yet which rank this is */
+    joined = rnn_signals_hold();
     if (joined == RNN_OK)
         joined = rnn_comm_create(&comm);
     if (joined != RNN_OK) {
