@@ -629,6 +629,11 @@ static void make_nothing(hid_t file)
     put_dataset(file, BIAS, H5T_IEEE_F32LE, H5Screate(H5S_NULL), H5P_DEFAULT, NULL);
 }
 
+static void make_no_values(hid_t file)
+{
+    put_dataset(file, BIAS, H5T_IEEE_F32LE, space_of(1, 0, 0), H5P_DEFAULT, NULL);
+}
+
 static void make_doubles(hid_t file)
 {
     put_dataset(file, BIAS, H5T_IEEE_F64LE, space_of(1, 5, 0), H5P_DEFAULT, NULL);
@@ -675,6 +680,24 @@ static void link_a_tensor_outside(hid_t file)
 {
     drop(file, BIAS);
     assert_true(H5Lcreate_external("latest.h5", BIAS, file, BIAS, H5P_DEFAULT, H5P_DEFAULT) >= 0);
+}
+
+static void link_a_tensor_to_itself(hid_t file)
+{
+    drop(file, BIAS);
+    assert_true(H5Lcreate_soft(BIAS, file, BIAS, H5P_DEFAULT, H5P_DEFAULT) >= 0);
+}
+
+static void link_the_model_into_itself(hid_t file)
+{
+    assert_true(H5Lcreate_hard(file, "/model", file, "/model/2_linear/gain", H5P_DEFAULT,
+                               H5P_DEFAULT) >= 0);
+}
+
+static void link_the_model_as_a_tensor(hid_t file)
+{
+    drop(file, BIAS);
+    assert_true(H5Lcreate_hard(file, "/model", file, BIAS, H5P_DEFAULT, H5P_DEFAULT) >= 0);
 }
 
 static void link_a_layer_softly(hid_t file)
@@ -901,6 +924,7 @@ static void crafted_content_is_refused_by_name(void **state)
         {change_a_rank, "/model/0_lstm/weight_ih_l0 is [8][3] in the model but [24] in"},
         {make_a_scalar, "/model/2_linear/bias is [5] in the model but a single value in"},
         {make_nothing, "/model/2_linear/bias is [5] in the model but empty in"},
+        {make_no_values, "/model/2_linear/bias is [5] in the model but [0] in"},
         {make_doubles, "/model/2_linear/bias is not of type little-endian float32"},
         {swap_bytes, "/model/2_linear/bias is not of type little-endian float32"},
         {make_integers, "/model/2_linear/bias is not of type little-endian float32"},
@@ -909,6 +933,9 @@ static void crafted_content_is_refused_by_name(void **state)
         {make_a_layer_a_tensor, "/model/2_linear is not a group"},
         {link_a_tensor_softly, "/model/2_linear/bias is a link to elsewhere"},
         {link_a_tensor_outside, "/model/2_linear/bias is a link to elsewhere"},
+        {link_a_tensor_to_itself, "/model/2_linear/bias is a link to elsewhere"},
+        {link_the_model_into_itself, "/model/2_linear has the unexpected gain"},
+        {link_the_model_as_a_tensor, "/model/2_linear/bias is not a dataset"},
         {link_a_layer_softly, "/model/2_linear is a link to elsewhere"},
         {link_the_model_outside, "/model is a link to elsewhere"},
         {link_a_layer_to_the_root, "/model/2_linear lacks weight"},
