@@ -18,6 +18,7 @@ n_started=0
 # Programs and the library that are built for these tests.
 # shellcheck disable=SC2034 # for those who source this
 fault_tools=$(dirname "$rnntrain")/tests/faults
+inject=${INJECT_LIBRARY:-$fault_tools/libinject.so}
 
 # -- Trials ----------------------------------------------------------------------------------------
 
@@ -119,6 +120,22 @@ start() {
     shift
     exec {lines}< <(exec "${command[@]}" config.toml "$@" </dev/null 2>>stderr)
     process=$!
+}
+
+# need_inject: for scripts that start runs as below. ctest and launch/crashtest take 69 for skipped.
+need_inject() {
+    [[ -e $inject ]] || {
+        say "there is no $inject to slow writing down"
+        exit 69
+    }
+}
+
+# start_slow CALLS MILLISECONDS RANKS ARGUMENT...: with a delay before each of these system calls on
+# the file of a checkpoint, so that a busy machine does not come too late to interrupt it. The
+# address sanitizer wants to be the first library and has no quarrel with being the second.
+start_slow() {
+    ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0 LD_PRELOAD=$inject INJECT_PATH=.step- \
+        INJECT_CALLS=$1 INJECT_DELAY_US=${2}000 start "${@:3}"
 }
 
 # read_until PATTERN: keeps in stdout what the run prints, up to a line like this; false if there is
