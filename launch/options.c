@@ -49,7 +49,7 @@ static const char help_text[] =
     "Exit status: 0 done, 64 command line, 65 bad content of configuration, data or checkpoint,\n"
     "66 missing input, 69 unusable environment, 70 internal fault, 71 out of memory, 74 I/O "
     "error,\n"
-    "75 stopped on request and resumable, 76 ranks disagree, 77 numbers not finite.\n";
+    "75 stopped early and resumable, 76 ranks disagree, 77 numbers not finite.\n";
 
 void rnn_options_print_help(void)
 {
