@@ -11,6 +11,7 @@ SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
 say "SEED=$SEED"
 at_once=${AT_ONCE:-4} # mpirun needs seconds to end after a failure, and mostly sleeps
 patience=5            # seconds in which everything of a run must be gone
+pace=20               # milliseconds that writing a checkpoint takes longer in paced runs
 n_started=0
 : >"$work/results"
 : >"$work/notes"
@@ -106,11 +107,12 @@ pause() {
 # -- Runs ------------------------------------------------------------------------------------------
 
 # mpirun looks up the name of the host when it gives up; where nobody knows it, that alone takes
-# seconds, and on a busy machine all does.
+# seconds, and on a busy machine all does; there, interruptions come late as well.
 allow_for_mpirun() {
     local before=$SECONDS
     "$run_ranks" 2 false >/dev/null 2>&1 || true
     patience=$((patience + SECONDS - before))
+    pace=$((20 * (patience - 4)))
 }
 
 # start RANKS ARGUMENT...: a run of config.toml in this folder; $process is it, and read_until reads
@@ -136,6 +138,11 @@ need_inject() {
 start_slow() {
     ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0 LD_PRELOAD=$inject INJECT_PATH=.step- \
         INJECT_CALLS=$1 INJECT_DELAY_US=${2}000 start "${@:3}"
+}
+
+# start_paced RANKS ARGUMENT...: where checkpoints are frequent, it does not end too early.
+start_paced() {
+    start_slow fsync "$pace" "$@"
 }
 
 # read_until PATTERN: keeps in stdout what the run prints, up to a line like this; false if there is
