@@ -94,8 +94,6 @@ void rnn_signals_expect(bool speaks)
 
 void rnn_signals_install(void)
 {
-    /* A file over the size limit is then an error of write(), with a message. */
-    signal(SIGXFSZ, SIG_IGN);
     atomic_store(&meaning, ASKS_TO_STOP);
 }
 

@@ -3,6 +3,7 @@
  * turns the outcome into one message and an exit status, the same on every rank.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -180,6 +181,8 @@ int main(int argc, char **argv)
     rnn_comm *comm;
     rnn_status st = rnn_options_parse(&options, argc, argv), joined;
 
+    /* A file over the size limit is then an error of write(), with a message. */
+    signal(SIGXFSZ, SIG_IGN);
     if (st == RNN_OK && options.command >= RNN_COMMAND_HELP)
         return print_and_leave(options.command);
     if (st == RNN_OK && options.command >= RNN_COMMAND_SHOW)
