@@ -343,7 +343,8 @@ static rnn_status remove_file(const char *folder, const char *name)
     char *path;
 
     RNN_TRY(rnn_path_print(&path, "%s/%s", folder, name));
-    if (TEMP_FAILURE_RETRY(unlink(path)) != 0 && errno != ENOENT)
+    /* A folder under the name of a checkpoint is not ours to remove. */
+    if (TEMP_FAILURE_RETRY(unlink(path)) != 0 && errno != ENOENT && errno != EISDIR)
         st = RNN_FAIL(RNN_ERR_IO, "cannot remove '%s': %s", path, strerror(errno));
     rnn_free(path);
     return st;
