@@ -1,0 +1,24 @@
+/*
+ * The idx reader: settings, then images and labels for training and for testing, plain or
+ * compressed.
+ */
+#include "fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
+{
+    fuzz_input in = {bytes, n_bytes}, test;
+    rnn_dataset_cfg cfg = {.format = "idx"};
+
+    fuzz_common_settings(&cfg, &in);
+    cfg.sequence = (rnn_sequence)fuzz_below(&in, RNN_SEQUENCE_PIXELS + 1);
+    cfg.n_classes = fuzz_byte(&in);
+    cfg.target_file[RNN_SPLIT_TRAIN] = fuzz_file(1, fuzz_part(&in));
+    test = fuzz_part(&in);
+    if (test.n_left > 0) {
+        cfg.target_file[RNN_SPLIT_TEST] = fuzz_file(2, fuzz_part(&in));
+        cfg.file[RNN_SPLIT_TEST] = fuzz_file(3, test);
+    }
+    cfg.file[RNN_SPLIT_TRAIN] = fuzz_file(0, in);
+    fuzz_dataset(&cfg);
+    return 0;
+}
