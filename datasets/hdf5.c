@@ -18,8 +18,8 @@
  * lengths of samples stay in memory. Data in one piece, or in chunks of a few whole samples, suit
  * that best: a compressed chunk is decompressed as a whole for any part of it.
  *
- * Everything that can be known of a file before libhdf5 reads its values is checked. What a chunk
- * decompresses to cannot: libhdf5 1.10 believes that it is as large as a chunk should be.
+ * Everything that can be known of a file before its values are read is checked, and chunks that
+ * went through filters are decoded here, not by libhdf5.
  */
 #include <inttypes.h>
 #include <stdio.h>

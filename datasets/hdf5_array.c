@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "datasets/hdf5_chunks.h"
 #include "datasets/hdf5_file.h"
 #include "kernels/memory.h"
 
@@ -16,8 +17,7 @@ enum {
     MAX_DEFLATE = 1032,    /* no stream of deflate becomes more than so many times longer */
     MAX_CHUNK = 256 << 20, /* a compressed chunk is in memory as a whole */
     MIN_CACHE = 1 << 20,
-    MAX_CACHE = 64 << 20,
-    N_CACHE_SLOTS = 1009
+    MAX_CACHE = 64 << 20
 };
 
 /* What values are converted to. */
@@ -29,8 +29,10 @@ struct rnn_hdf5_array {
     rnn_hdf5_array_info info;
     char *where;
     const rnn_hdf5_file *file;
-    hid_t dataset, space;
-    memory_type native; /* floats are read as this type */
+    hid_t dataset, space, type; /* the type of values in the file */
+    memory_type native;         /* floats are read as this type */
+
+    rnn_hdf5_chunks *chunks; /* if they have gone through filters, else NULL */
 
     /* If it is in one piece and of that type: where. It is read beside libhdf5 then. */
     bool is_direct;
@@ -84,13 +86,14 @@ static const char *class_name(H5T_class_t type_class)
 
 static rnn_status check_type(rnn_hdf5_array *array)
 {
-    hid_t type = H5Dget_type(array->dataset);
-    H5T_class_t type_class = H5Tget_class(type);
-    size_t size = H5Tget_size(type);
+    H5T_class_t type_class;
+    size_t size;
 
-    array->is_direct = (size == sizeof(float) && H5Tequal(type, H5T_NATIVE_FLOAT) > 0) ||
-                       (size == sizeof(double) && H5Tequal(type, H5T_NATIVE_DOUBLE) > 0);
-    rnn_hdf5_release(type);
+    array->type = H5Dget_type(array->dataset);
+    type_class = H5Tget_class(array->type);
+    size = H5Tget_size(array->type);
+    array->is_direct = (size == sizeof(float) && H5Tequal(array->type, H5T_NATIVE_FLOAT) > 0) ||
+                       (size == sizeof(double) && H5Tequal(array->type, H5T_NATIVE_DOUBLE) > 0);
     array->info.is_integer = type_class == H5T_INTEGER;
     array->info.value_size = size;
     array->native = type_class == H5T_FLOAT && size <= sizeof(float) ? MEMORY_FLOAT : MEMORY_DOUBLE;
@@ -172,7 +175,6 @@ static size_t cache_size(const rnn_hdf5_array *array, const hsize_t *chunk, size
     return size > MIN_CACHE ? size : MIN_CACHE;
 }
 
-/* libhdf5 would take what a chunk decompresses to for as large as its shape says. */
 static rnn_status check_chunk_shape(const rnn_hdf5_array *array, const hsize_t *chunk)
 {
     hsize_t dims[H5S_MAX_RANK], max_dims[H5S_MAX_RANK];
@@ -189,7 +191,7 @@ static rnn_status check_chunk_shape(const rnn_hdf5_array *array, const hsize_t *
     return RNN_OK;
 }
 
-/* Also settles how much libhdf5 may hold. */
+/* Also settles how much memory decoded chunks may take. */
 static rnn_status check_chunks(rnn_hdf5_array *array, hid_t list)
 {
     hsize_t chunk[RNN_HDF5_MAX_DIMS] = {0};
@@ -274,21 +276,23 @@ static rnn_status describe(rnn_hdf5_array *array)
     RNN_TRY_GOTO(st, check_type(array), done);
     array->space = H5Dget_space(array->dataset);
     RNN_TRY_GOTO(st, get_shape(array, &n_bytes), done);
-    st = check_storage(array, list, n_bytes);
+    RNN_TRY_GOTO(st, check_storage(array, list, n_bytes), done);
+    if (H5Pget_layout(list) == H5D_CHUNKED && H5Pget_nfilters(list) > 0)
+        st = rnn_hdf5_chunks_open(&array->chunks, array->dataset, list, &array->info,
+                                  array->file->n_bytes);
 done:
     rnn_hdf5_release(list);
     return st;
 }
 
-/* Opens it anew with the cache it needs. */
-static rnn_status set_cache(rnn_hdf5_array *array, const char *name)
+/* Without a cache of libhdf5's: chunks as they are can be read in part, and others are ours. */
+static rnn_status open_dataset(rnn_hdf5_array *array, const char *name, bool may_be_missing)
 {
     hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
     rnn_status st;
 
-    rnn_hdf5_release(array->dataset);
-    H5Pset_chunk_cache(access, N_CACHE_SLOTS, array->info.n_cache, 1.0);
-    st = rnn_hdf5_open_object(array->file, name, access, false, &array->dataset);
+    H5Pset_chunk_cache(access, 1, 0, 1.0);
+    st = rnn_hdf5_open_object(array->file, name, access, may_be_missing, &array->dataset);
     rnn_hdf5_release(access);
     return st;
 }
@@ -307,13 +311,12 @@ static rnn_status name_it(rnn_hdf5_array *array, const char *name)
 /* Under the lock. */
 static rnn_status open_array(rnn_hdf5_array *array, const char *name, bool may_be_missing)
 {
-    RNN_TRY(rnn_hdf5_open_object(array->file, name, H5P_DEFAULT, may_be_missing, &array->dataset));
+    RNN_TRY(open_dataset(array, name, may_be_missing));
     if (array->dataset < 0)
         return RNN_OK;
     if (H5Iget_type(array->dataset) != H5I_DATASET)
         return rnn_hdf5_refuse(array, "is not a dataset");
-    RNN_TRY(describe(array));
-    return set_cache(array, name);
+    return describe(array);
 }
 
 rnn_status rnn_hdf5_array_open(rnn_hdf5_array **out, const rnn_hdf5_file *file, const char *name,
@@ -325,7 +328,7 @@ rnn_status rnn_hdf5_array_open(rnn_hdf5_array **out, const rnn_hdf5_file *file, 
     *out = NULL;
     RNN_TRY(RNN_ALLOC(&array, 1, "an array of a dataset"));
     array->file = file;
-    array->dataset = array->space = H5I_INVALID_HID;
+    array->dataset = array->space = array->type = H5I_INVALID_HID;
     RNN_TRY_GOTO(st, name_it(array, name), done);
     rnn_hdf5_enter();
     st = open_array(array, name, may_be_missing);
@@ -346,6 +349,8 @@ void rnn_hdf5_array_close(rnn_hdf5_array **handle)
     if (array == NULL)
         return;
     rnn_hdf5_enter();
+    rnn_hdf5_chunks_close(&array->chunks);
+    rnn_hdf5_release(array->type);
     rnn_hdf5_release(array->space);
     rnn_hdf5_release(array->dataset);
     rnn_hdf5_leave();
@@ -400,29 +405,64 @@ static rnn_status read_by_library(const rnn_hdf5_array *array, rnn_hdf5_part par
 {
     const hsize_t start[RNN_HDF5_MAX_DIMS] = {part.first};
     const hsize_t count[RNN_HDF5_MAX_DIMS] = {part.count, part.n_second, array->info.dims[2]};
-    hid_t memory;
-    herr_t result;
+    hid_t memory = H5Screate_simple((int)array->info.n_dims, count, NULL);
+    herr_t result = H5Sselect_hyperslab(array->space, H5S_SELECT_SET, start, NULL, count, NULL);
 
-    rnn_hdf5_enter();
-    memory = H5Screate_simple((int)array->info.n_dims, count, NULL);
-    result = H5Sselect_hyperslab(array->space, H5S_SELECT_SET, start, NULL, count, NULL);
     if (result >= 0)
         result =
             H5Dread(array->dataset, library_type(type), memory, array->space, H5P_DEFAULT, values);
     rnn_hdf5_release(memory);
-    rnn_hdf5_leave();
     if (result < 0)
         return rnn_hdf5_refuse(array, "cannot be read from row %zu on: the file is damaged there",
                                part.first);
     return RNN_OK;
 }
 
+/* In the place where they are, which has room for the larger type. */
+static rnn_status convert(const rnn_hdf5_array *array, memory_type type, size_t count, void *values)
+{
+    if (H5Tconvert(array->type, library_type(type), count, values, NULL, H5P_DEFAULT) < 0)
+        return rnn_hdf5_refuse(array, "has numbers that libhdf5 cannot convert");
+    return RNN_OK;
+}
+
+static rnn_status read_wide_chunks(const rnn_hdf5_array *array, rnn_hdf5_part part,
+                                   memory_type type, void *values)
+{
+    size_t count = part_size(array, part);
+    uint8_t *raw;
+    rnn_status st;
+
+    RNN_TRY(rnn_alloc((void **)&raw, count, array->info.value_size, "values of a dataset"));
+    RNN_TRY_GOTO(st, rnn_hdf5_chunks_read(array->chunks, part, raw), done);
+    RNN_TRY_GOTO(st, convert(array, type, count, raw), done);
+    memcpy(values, raw, count * memory_size[type]);
+done:
+    rnn_free(raw);
+    return st;
+}
+
+static rnn_status read_chunks(const rnn_hdf5_array *array, rnn_hdf5_part part, memory_type type,
+                              void *values)
+{
+    if (array->info.value_size > memory_size[type])
+        return read_wide_chunks(array, part, type, values);
+    RNN_TRY(rnn_hdf5_chunks_read(array->chunks, part, values));
+    return convert(array, type, part_size(array, part), values);
+}
+
 static rnn_status read_as(const rnn_hdf5_array *array, rnn_hdf5_part part, memory_type type,
                           void *values)
 {
+    rnn_status st;
+
     if (array->is_direct)
         return read_direct(array, part, values);
-    return read_by_library(array, part, type, values);
+    rnn_hdf5_enter();
+    st = array->chunks != NULL ? read_chunks(array, part, type, values)
+                               : read_by_library(array, part, type, values);
+    rnn_hdf5_leave();
+    return st;
 }
 
 /* Out of the range of a float is infinite, and said here: the language does not. */
@@ -464,5 +504,5 @@ rnn_status rnn_hdf5_read_floats(const rnn_hdf5_array *array, rnn_hdf5_part part,
 
 rnn_status rnn_hdf5_read_integers(const rnn_hdf5_array *array, rnn_hdf5_part part, int64_t *values)
 {
-    return read_by_library(array, part, MEMORY_INT64, values);
+    return read_as(array, part, MEMORY_INT64, values);
 }

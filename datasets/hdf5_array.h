@@ -1,6 +1,6 @@
 /*
  * Arrays of numbers in an HDF5 file, of which a few rows are read at a time. For the hdf5 reader;
- * hdf5_array.c is the only source of this folder that includes hdf5.h.
+ * hdf5_array.c, hdf5_chunks.c and hdf5_file.c are the sources of this folder that use libhdf5.
  *
  * Nothing in the file is believed: names lead nowhere outside of it, only filters that every
  * libhdf5 has are used, and an array's shape must agree with the bytes that the file has for it.
@@ -27,7 +27,7 @@ typedef struct rnn_hdf5_array_info {
     size_t n_dims;                     /* 1 .. RNN_HDF5_MAX_DIMS */
     size_t dims[RNN_HDF5_MAX_DIMS];    /* all > 0; 1 beyond n_dims */
     char shape[RNN_HDF5_SHAPE_LENGTH]; /* "[60000][28][28]" */
-    size_t n_cache;                    /* bytes that libhdf5 may hold */
+    size_t n_cache;                    /* bytes that decoded chunks may take */
 } rnn_hdf5_array_info;
 
 /* Rows of the first dimension; of a single one perhaps only the first places of the second. */

@@ -1,6 +1,5 @@
 /*
- * An open HDF5 file and the names in it. Private to hdf5_file.c and hdf5_array.c, the only sources
- * of this folder that include hdf5.h.
+ * An open HDF5 file and the names in it. Private to hdf5_file.c and hdf5_array.c.
  */
 #ifndef RNN_DATASETS_HDF5_FILE_H
 #define RNN_DATASETS_HDF5_FILE_H
