@@ -321,11 +321,10 @@ static rnn_status read_row(const void *handle, rnn_split split, size_t sample, s
     const hdf5_data *d = handle;
     const rnn_hdf5_split *s = &d->splits[split];
     size_t length = rnn_hdf5_split_length(s, sample);
-    size_t widest = s->n_features > s->n_target_values ? s->n_features : s->n_target_values;
     float *scratch;
     rnn_status st;
 
-    RNN_TRY(RNN_ALLOC(&scratch, length * widest, "a sample"));
+    RNN_TRY(RNN_ALLOC(&scratch, rnn_hdf5_split_room(s, length), "a sample"));
     RNN_TRY_GOTO(st, rnn_hdf5_split_read_x(s, sample, d->mean, d->std, scratch), done);
     spread(scratch, length, s->n_features, row, rows, into->x);
     st = read_target(d, s, sample, row, rows, scratch, into);

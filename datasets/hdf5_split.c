@@ -377,6 +377,15 @@ size_t rnn_hdf5_split_length(const rnn_hdf5_split *s, size_t sample)
     return s->length != NULL ? s->length[sample] : s->n_steps;
 }
 
+size_t rnn_hdf5_split_room(const rnn_hdf5_split *s, size_t n_steps)
+{
+    size_t inputs = n_steps * s->n_features, targets = s->n_target_values;
+
+    if (rnn_target_is_per_step(s->target))
+        targets *= n_steps;
+    return inputs > targets ? inputs : targets;
+}
+
 /* -- A sample -----------------------------------------------------------------------------------*/
 
 /* Where the steps of a sample are in x or in a y that has some for each step. */
@@ -451,13 +460,11 @@ static rnn_status mix_sample(rnn_hdf5_split *s, size_t sample, float *scratch)
 
 rnn_status rnn_hdf5_split_sample_inputs(rnn_hdf5_split *s, size_t n_used)
 {
-    size_t count = n_used < N_DIGEST_SAMPLES ? n_used : N_DIGEST_SAMPLES, size;
-    size_t widest = s->n_features > s->n_target_values ? s->n_features : s->n_target_values;
+    size_t count = n_used < N_DIGEST_SAMPLES ? n_used : N_DIGEST_SAMPLES;
     float *scratch;
     rnn_status st = RNN_OK;
 
-    RNN_TRY(rnn_size_multiply(&size, s->n_steps, widest, info_of(s->x)->where));
-    RNN_TRY(RNN_ALLOC(&scratch, size, "a sample"));
+    RNN_TRY(RNN_ALLOC(&scratch, rnn_hdf5_split_room(s, s->n_steps), "a sample"));
     for (size_t i = 0; i < count && st == RNN_OK; i++)
         st = mix_sample(s, i * n_used / count, scratch);
     rnn_free(scratch);

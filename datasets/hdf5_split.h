@@ -44,6 +44,12 @@ rnn_status rnn_hdf5_split_sample_inputs(rnn_hdf5_split *split, size_t n_used);
 size_t rnn_hdf5_split_length(const rnn_hdf5_split *split, size_t sample);
 
 /*
+ * Floats that the inputs, and the targets if they are values, of a sample of so many steps take:
+ * no more than their arrays have.
+ */
+size_t rnn_hdf5_split_room(const rnn_hdf5_split *split, size_t n_steps);
+
+/*
  * Reading a sample, thread-safe; RNN_ERR_IO, RNN_ERR_DATA, of floats also if one is not finite.
  *   x        [length][n_features], as (value - mean) / std
  *   values   [n_target_values] or, for each step, [length][n_target_values]

@@ -115,7 +115,7 @@ static rnn_status read_labels(const rnn_samples *samples, ticket *tickets, size_
     const uint32_t *length = samples->reader->lengths != NULL
                                  ? samples->reader->lengths(samples->content, RNN_SPLIT_TRAIN)
                                  : NULL;
-    size_t longest = info->seq_len;
+    size_t longest = info->seq_len, n_values;
     int32_t label = -1; /* of data without targets */
     rnn_dataset_slice one = {.label = &label};
     rnn_status st;
@@ -126,7 +126,8 @@ static rnn_status read_labels(const rnn_samples *samples, ticket *tickets, size_
                         "this data does not have");
     for (size_t i = 0; length != NULL && i < n; i++)
         longest = length[i] > longest ? length[i] : longest;
-    RNN_TRY_GOTO(st, RNN_ALLOC(&one.x, longest * info->n_features, "a sample"), done);
+    RNN_TRY_GOTO(st, rnn_size_multiply(&n_values, longest, info->n_features, "a sample"), done);
+    RNN_TRY_GOTO(st, RNN_ALLOC(&one.x, n_values, "a sample"), done);
     RNN_TRY_GOTO(st, RNN_ALLOC(&one.token, longest, "a sample"), done);
     for (size_t i = 0; i < n; i++)
         RNN_TRY_GOTO(st, read_label(samples, i, &one, &tickets[i].label), done);

@@ -91,13 +91,16 @@ static rnn_status add_samples(const rnn_dataset *dataset, const rnn_dataset_slic
 
 static rnn_status allocate_sample(rnn_dataset_slice *one, const rnn_dataset_info *info)
 {
-    size_t n_steps = info->seq_len;
+    size_t n_steps = info->seq_len, n_x, n_target;
 
-    RNN_TRY(RNN_ALLOC(&one->x, n_steps * info->n_features, "a sample"));
+    RNN_TRY(rnn_size_multiply(&n_x, n_steps, info->n_features, "a sample"));
+    RNN_TRY(rnn_size_multiply(&n_target, rnn_target_is_per_step(info->target) ? n_steps : 1,
+                              info->n_target_values, "the target of a sample"));
+    RNN_TRY(RNN_ALLOC(&one->x, n_x, "a sample"));
     RNN_TRY(RNN_ALLOC(&one->token, n_steps, "a sample"));
     RNN_TRY(RNN_ALLOC(&one->label, n_steps, "a sample"));
     RNN_TRY(RNN_ALLOC(&one->length, 1, "a sample"));
-    return RNN_ALLOC(&one->target, n_steps * info->n_target_values, "a sample");
+    return RNN_ALLOC(&one->target, n_target, "a sample");
 }
 
 static void free_sample(rnn_dataset_slice *one)

@@ -1536,6 +1536,27 @@ static void damaged_files_are_read_or_refused(void **state)
     assert_true(n_refused > 100);
 }
 
+/* A million steps and a million target values: together, not times each other. */
+static void memory_goes_by_what_the_file_has(void **state)
+{
+    enum { MANY = 1 << 20 };
+    static float values[MANY];
+    hid_t file = h5_create("wide.h5");
+    rnn_dataset_cfg cfg = make_cfg("wide.h5");
+    rnn_dataset *dataset;
+
+    (void)state;
+    h5_floats(file, "x", values, 1, MANY);
+    h5_floats(file, "y", values, 1, MANY);
+    h5_close(file);
+    cfg.target = RNN_TARGET_CHOICE_VALUES;
+    cfg.standardize_targets = true;
+    dataset = open_cfg(&cfg);
+    assert_int_equal(rnn_dataset_get_info(dataset)->seq_len, MANY);
+    assert_int_equal(rnn_dataset_get_info(dataset)->n_target_values, MANY);
+    rnn_dataset_destroy(&dataset);
+}
+
 static void splits_must_agree(void **state)
 {
     rnn_dataset_cfg cfg = make_cfg("d.h5");
@@ -1602,6 +1623,7 @@ int main(void)
         IN_FOLDER(what_is_no_hdf5_file_is_refused),
         IN_FOLDER(truncated_files_are_refused),
         IN_FOLDER(damaged_files_are_read_or_refused),
+        IN_FOLDER(memory_goes_by_what_the_file_has),
         IN_FOLDER(splits_must_agree),
         IN_FOLDER(scales_without_meaning_are_refused),
     };
