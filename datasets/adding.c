@@ -56,7 +56,7 @@ static rnn_status read_row(const void *handle, rnn_split split, size_t sample, s
         float *x = into->x + (t * rows + row) * N_FEATURES;
 
         x[0] = number_at(content, split, sample, t);
-        x[1] = t == early || t == late;
+        x[1] = t == early || t == late ? 1.0f : 0.0f;
         if (x[1] > 0)
             into->target[row] += x[0];
     }

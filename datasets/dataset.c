@@ -106,7 +106,7 @@ rnn_status rnn_reader_check_format(const rnn_reader *reader, const char *path)
         return RNN_FAIL(RNN_ERR_MEMORY, "cannot allocate the reader of '%s'", path);
     }
     n = fread(bytes, 1, sizeof bytes, file);
-    fclose(file);
+    (void)fclose(file); /* read only */
     for (size_t i = 0; i < N_FORMATS && !reader->recognizes(bytes, n, path); i++)
         if (readers[i]->recognizes != NULL && readers[i]->recognizes(bytes, n, path))
             return RNN_FAIL(RNN_ERR_DATA,

@@ -269,7 +269,7 @@ static rnn_status check_place(const rnn_hdf5_array *array, hid_t list)
 static rnn_status describe(rnn_hdf5_array *array)
 {
     hid_t list = H5Dget_create_plist(array->dataset);
-    size_t n_bytes;
+    size_t n_bytes = 0;
     rnn_status st;
 
     RNN_TRY_GOTO(st, check_place(array, list), done);

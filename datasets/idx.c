@@ -158,6 +158,7 @@ static rnn_status read_header(input *in, rnn_idx *idx)
                         in->path, in->n_header, n_read);
     idx->rows = idx->cols = 1;
     for (size_t i = 0; i < kinds[in->kind].n_dimensions; i++)
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there are no more dimensions */
         *dimensions[i] = big_endian(in->header + WORD * (1 + i));
     if (idx->count == 0 || idx->rows == 0 || idx->cols == 0)
         return RNN_FAIL(RNN_ERR_DATA, "'%s': empty: header says %s", in->path,

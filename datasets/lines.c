@@ -27,7 +27,7 @@ rnn_status rnn_lines_open(rnn_lines *lines, const char *path)
 void rnn_lines_close(rnn_lines *lines)
 {
     if (lines->stream != NULL)
-        fclose(lines->stream);
+        (void)fclose(lines->stream); /* read only */
     rnn_free(lines->text);
     *lines = (rnn_lines){0};
 }

@@ -179,6 +179,7 @@ static double element(const rnn_npy_file *file, const unsigned char *bytes)
     for (size_t i = 0; i < file->item; i++) {
         size_t from = file->is_big ? i : file->item - 1 - i;
 
+        /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): all were read */
         bits = bits << 8 | bytes[from];
     }
     if (file->kind == 'f')

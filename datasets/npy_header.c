@@ -95,7 +95,7 @@ static rnn_status parse_type(parser *p)
 {
     static const char *const known[] = {"f2", "f4", "f8", "i1", "i2", "i4",
                                         "i8", "u1", "u2", "u4", "u8", "b1"};
-    char type[MAX_WORD];
+    char type[MAX_WORD] = "";
     rnn_npy_file *file = p->file;
 
     skip_blanks(p);

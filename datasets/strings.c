@@ -215,7 +215,7 @@ static rnn_status translate(int32_t *into, const strings *content, source at)
     char text[24];
 
     for (size_t i = 0; *at.text != '\0'; i++) {
-        character wanted;
+        character wanted = {0};
         const character *found;
 
         at.text += rnn_utf8_decode(at.text, &wanted.code);

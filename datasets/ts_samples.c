@@ -63,6 +63,7 @@ static rnn_status parse_value(parser *p, const char *text, size_t dim, size_t i)
 /* Cuts off and returns what is in front of a separator; *rest is NULL behind the last one. */
 static char *next_field(char **rest, char separator)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): not behind it */
     char *field = *rest, *end = strchr(field, separator);
 
     *rest = end != NULL ? end + 1 : NULL;

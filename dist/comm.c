@@ -31,7 +31,7 @@ static int slurm_step_tasks(void)
         return 0;
     if (tasks == NULL)
         tasks = getenv("SLURM_NTASKS");
-    return tasks != NULL ? atoi(tasks) : 0;
+    return tasks != NULL ? (int)strtol(tasks, NULL, 10) : 0;
 }
 
 static bool is_launched(void)
@@ -285,7 +285,7 @@ void rnn_comm_note_activity(rnn_comm *comm, const char *what)
 
 _Noreturn void rnn_comm_abort(rnn_comm *comm, rnn_status code)
 {
-    fflush(NULL);
+    (void)fflush(NULL); /* as much as can be: this ends the process */
     rnn_collective_enter(&comm->here, "ending all ranks");
     if (comm->world != MPI_COMM_NULL)
         MPI_Abort(comm->world, (int)code);

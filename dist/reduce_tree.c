@@ -107,9 +107,11 @@ static rnn_status plan_exchange(rnn_exchange *exchange, const rnn_reducer *reduc
     RNN_TRY_GOTO(st, RNN_ALLOC(&nodes, exchange->n_nodes, "tree nodes"), done);
     RNN_TRY_GOTO(st, RNN_ALLOC(&slots, exchange->n_nodes, "tree nodes"), done);
     RNN_TRY_GOTO(st, RNN_ALLOC(&exchange->pairs, exchange->n_nodes, "tree additions"), done);
-    for (int rank = 0; rank < reducer->comm->size; rank++)
-        memcpy(nodes + exchange->first_node[rank], own,
-               nodes_of_rank(reducer, rank, own) * sizeof own[0]);
+    for (int rank = 0; rank < reducer->comm->size; rank++) {
+        size_t n_own = nodes_of_rank(reducer, rank, own);
+
+        memcpy(nodes + exchange->first_node[rank], own, n_own * sizeof own[0]);
+    }
     plan_additions(nodes, slots, exchange->n_nodes, exchange->pairs);
 done:
     rnn_free(nodes);

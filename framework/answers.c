@@ -140,7 +140,7 @@ static void describe(rnn_answer_table *table, const rnn_run *run)
 
 static rnn_status collect(rnn_run *run, rnn_split split, rnn_answer_table *table, collector *c)
 {
-    bool is_there;
+    bool is_there = false;
 
     RNN_TRY(rnn_comm_agree(run->comm, rnn_loader_seek(run->loader[split], 0, 0)));
     while (true) {

@@ -523,13 +523,14 @@ static bool is_in_range(const rnn_config_key *key, double value)
 static void shorten(char *text)
 {
     enum { MAX_SHOWN = 60 };
+    static const char rest[] = "...\"";
     size_t end = MAX_SHOWN;
 
-    if (strlen(text) <= MAX_SHOWN + strlen("...\""))
+    if (strlen(text) <= MAX_SHOWN + strlen(rest))
         return;
     while (((unsigned char)text[end] & 0xC0) == 0x80)
         end--;
-    strcpy(text + end, "...\"");
+    memcpy(text + end, rest, sizeof rest);
 }
 
 static rnn_status describe(const rnn_toml_value *value, char **text)
@@ -577,7 +578,7 @@ static rnn_status mismatch(const rnn_config_key *key, const rnn_toml_value *valu
     if (out == NULL)
         return RNN_FAIL(RNN_ERR_MEMORY, "cannot allocate a message");
     rnn_config_key_print_expected(key, out);
-    fclose(out);
+    (void)fclose(out); /* memory; what is too long is cut */
     return rnn_config_mismatch(expected, value);
 }
 

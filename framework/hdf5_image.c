@@ -240,6 +240,7 @@ void rnn_h5_print_shape(char *text, size_t size, int n_dims, const hsize_t *dims
 
     snprintf(text, size, "%s", n_dims < 0 ? "empty" : n_dims == 0 ? "a single value" : "");
     for (int i = 0; i < n_dims && used < size; i++)
+        /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): there are n_dims */
         used += (size_t)snprintf(text + used, size - used, "[%" PRIu64 "]", (uint64_t)dims[i]);
 }
 

@@ -37,6 +37,7 @@ static rnn_status check_values(const rnn_init *init, const char *where)
     const double args[RNN_INIT_MAX_ARGS] = {init->a, init->b};
 
     for (int i = 0; i < f->n_args; i++)
+        /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): no function has more */
         if (!(fabs(args[i]) <= max_argument))
             return RNN_FAIL(RNN_ERR_DATA,
                             "%s: %s: expected %s of at most %g in magnitude, found %g", where,

@@ -374,6 +374,7 @@ rnn_status rnn_module_read_gradient(rnn_module *module, const char *name, float 
     const rnn_param *p;
 
     RNN_TRY(find("rnn_module_read_gradient", module, name, values, count, &p));
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): p was found */
     memcpy(values, rnn_module_grads(module) + p->offset, count * sizeof *values);
     return RNN_OK;
 }

@@ -17,7 +17,9 @@ static double constant(const rnn_schedule_cfg *cfg, double base_lr, moment now)
 
 static double stepwise(const rnn_schedule_cfg *cfg, double base_lr, moment now)
 {
-    return base_lr * pow(cfg->gamma, (double)(now.epoch / cfg->step_size));
+    const uint64_t n_steps = now.epoch / cfg->step_size;
+
+    return base_lr * pow(cfg->gamma, (double)n_steps);
 }
 
 /* 0 until warm-up is over, 1 from total_steps on. */

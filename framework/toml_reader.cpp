@@ -21,6 +21,8 @@ namespace
 
 /* -- Before parsing: no text may exhaust the stack --------------------------------------------- */
 
+constexpr std::size_t npos = std::string_view::npos;
+
 struct position {
     int line = 1, column = 1;
 
@@ -48,18 +50,18 @@ position position_at(std::string_view text, std::size_t offset)
  * report. */
 std::size_t skip_string(std::string_view text, std::size_t i)
 {
-    const char quote = text[i];
-    const std::string triple(3, quote);
+    const char mark = text[i];
+    const std::string triple(3, mark);
     const bool is_long = text.compare(i, 3, triple) == 0;
 
     for (i += is_long ? 3 : 1; i < text.size(); i++) {
-        if (text[i] == '\\' && quote == '"')
+        if (text[i] == '\\' && mark == '"')
             i++;
-        else if (!is_long && (text[i] == quote || text[i] == '\n'))
+        else if (!is_long && (text[i] == mark || text[i] == '\n'))
             return i + 1;
         else if (is_long && text.compare(i, 3, triple) == 0) {
             /* Up to two quotes may stand directly before the closing three. */
-            for (i += 3; i < text.size() && text[i] == quote;)
+            for (i += 3; i < text.size() && text[i] == mark;)
                 i++;
             return i;
         }
@@ -141,7 +143,7 @@ std::string key_text(std::string_view key)
 {
     const char *bare = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 
-    return !key.empty() && key.find_first_not_of(bare) == key.npos ? std::string(key) : quote(key);
+    return !key.empty() && key.find_first_not_of(bare) == npos ? std::string(key) : quote(key);
 }
 
 /* -- Flattening -------------------------------------------------------------------------------- */
@@ -185,7 +187,7 @@ void flatten(std::vector<entry> &entries, const toml::node &node, const std::str
 
 rnn_status copy_string(char **out, const std::string &text, position at)
 {
-    if (text.find('\0') != text.npos)
+    if (text.find('\0') != npos)
         throw refusal{at, "string with a zero byte"};
     return rnn_string_copy(out, text.c_str());
 }
@@ -233,7 +235,7 @@ rnn_status parse(rnn_toml *out, std::string_view text, const char *source)
         throw refusal{{},
                       std::to_string(text.size()) + " bytes, at most " +
                           std::to_string(RNN_TOML_MAX_BYTES) + " are read"};
-    if (const std::size_t i = find_too_deep(text); i != text.npos)
+    if (const std::size_t i = find_too_deep(text); i != npos)
         throw refusal{position_at(text, i),
                       "nested deeper than " + std::to_string(RNN_TOML_MAX_DEPTH)};
 
@@ -301,5 +303,5 @@ void rnn_toml_print_number(char out[RNN_TOML_NUMBER_SIZE], double value)
 
     *end = '\0';
     if (std::strpbrk(out, ".en") == nullptr)
-        std::strcpy(end, ".0");
+        std::memcpy(end, ".0", sizeof ".0");
 }

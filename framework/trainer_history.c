@@ -15,7 +15,8 @@ typedef struct column {
 
 #define COLUMN(text, member)                                                                       \
     {                                                                                              \
-        {[RNN_SPLIT_VALID] = text, [RNN_SPLIT_TEST] = text}, offsetof(rnn_epoch_summary, member)   \
+        {[RNN_SPLIT_VALID] = (text), [RNN_SPLIT_TEST] = (text)},                                   \
+            offsetof(rnn_epoch_summary, member)                                                    \
     }
 #define SCORE(text, member)                                                                        \
     {                                                                                              \

@@ -6,7 +6,13 @@
 #include "kernels/random.h"
 
 /* Counters worked on together, one per vector lane; each gives four numbers. */
-enum { MAX_COUNTERS = 32, MAX_NUMBERS = 4 * MAX_COUNTERS, ROUNDS = 10, LANES = 4 };
+enum {
+    MAX_COUNTERS = 32,
+    MAX_NUMBERS = 4 * MAX_COUNTERS,
+    ROUNDS = 10,
+    LANES = 4,
+    PER_LANES = 4 * LANES
+};
 
 /* Which numbers: those of `n_counters` counters that follow each other in their first word. */
 typedef struct block {
@@ -47,7 +53,7 @@ static void philox(block b, uint32_t numbers[MAX_NUMBERS])
         }
     }
 #pragma omp simd
-    for (uint32_t k = 0; k < b.n_counters; k++) {
+    for (size_t k = 0; k < b.n_counters; k++) {
         numbers[4 * k] = c0[k];
         numbers[4 * k + 1] = c1[k];
         numbers[4 * k + 2] = c2[k];
@@ -69,7 +75,7 @@ static void drop_row(block b, uint32_t last, float scale, steps alike, size_t n_
         uint32_t numbers[MAX_NUMBERS];
 
         b.first = (uint32_t)(f / 4);
-        b.n_counters = (uint32_t)((count + 4 * LANES - 1) / (4 * LANES) * LANES); /* no remainder */
+        b.n_counters = (uint32_t)((count + PER_LANES - 1) / PER_LANES * LANES); /* no remainder */
         philox(b, numbers);
         for (size_t t = 0; t < alike.count; t++) {
             const float *from = x + t * alike.stride + f;

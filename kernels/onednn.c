@@ -380,7 +380,7 @@ size_t rnn_onednn_pair_bytes(const rnn_onednn_pair *pair, rnn_onednn_arg arg)
  */
 static bool weight_pitch(const rnn_onednn_pair *pair, rnn_onednn_arg arg, size_t *pitch)
 {
-    bool is_backward = arg_table[arg].forward_id == 0 && arg <= RNN_ARG_BWD_WEIGHTS_PROJECTION;
+    bool is_backward = arg <= RNN_ARG_BWD_WEIGHTS_PROJECTION && arg_table[arg].forward_id == 0;
     bool has_gates = arg_table[arg].shape != SHAPE_PROJECTION;
     int last = has_gates ? 4 : 3; /* the dimension o */
     dnnl_dim_t n_hid = (dnnl_dim_t)pair->shape.n_hid;

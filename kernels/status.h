@@ -28,7 +28,12 @@ rnn_status rnn_fail(rnn_status code, const char *file, int line, const char *for
 /* Puts a message that another thread produced into this thread; returns `code`. */
 rnn_status rnn_error_adopt(rnn_status code, const char *message);
 
+#ifdef __clang_analyzer__
+/* Analysers do not see that rnn_fail returns its argument, so never RNN_OK. */
+#define RNN_FAIL(code, ...) (rnn_fail((code), __FILE__, __LINE__, __VA_ARGS__), (code))
+#else
 #define RNN_FAIL(code, ...) rnn_fail((code), __FILE__, __LINE__, __VA_ARGS__)
+#endif
 
 /* Returns from the calling function if `expr` is not RNN_OK. */
 #define RNN_TRY(expr)                                                                              \
