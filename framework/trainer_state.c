@@ -265,7 +265,7 @@ static rnn_status check_config(const rnn_trainer *t, const char *path, bool *sam
         st = rnn_config_check_resume(&then, t->run->config);
     if (st == RNN_OK)
         *same_metric = rnn_trainer_best(t->run, &then) == rnn_trainer_best(t->run, t->run->config);
-    else
+    else if (st != RNN_ERR_MEMORY) /* which says nothing about the file */
         st = RNN_FAIL(st,
                       "cannot resume from %s: %s (another run.output_dir, or run.resume = "
                       "\"never\", starts anew)",
