@@ -620,7 +620,15 @@ typedef struct block_list {
     size_t count;
 } block_list;
 
-/* Whether there is one: every group on the way and the dataset itself. */
+/* A link to elsewhere, which libhdf5 would follow on the way to what is behind it. */
+static bool is_link(const rnn_h5_place *root, const char *path)
+{
+    H5L_info_t info;
+
+    return H5Lget_info(root->id, path, &info, H5P_DEFAULT) < 0 || info.type != H5L_TYPE_HARD;
+}
+
+/* Whether there is one, every group on the way and the dataset itself, or a link to be refused. */
 static bool has_block(const rnn_h5_place *root, const rnn_block *block)
 {
     char path[RNN_BLOCK_MAX_PATH];
@@ -632,6 +640,8 @@ static bool has_block(const rnn_h5_place *root, const rnn_block *block)
         path[n] = '\0';
         if (H5Lexists(root->id, path, H5P_DEFAULT) <= 0)
             return false;
+        if (is_link(root, path))
+            return true;
     }
     return true;
 }

@@ -193,10 +193,33 @@ void rnn_h5_link_name(const rnn_h5_place *group, hsize_t i, char name[RNN_H5_PAT
         snprintf(name, RNN_H5_PATH_LENGTH, "?");
 }
 
+/* Before anything else is asked about it: only its shape may make libhdf5 open other files. */
+static rnn_status check_place(const rnn_h5_place *dataset)
+{
+    hid_t list = H5Dget_create_plist(dataset->id);
+    bool is_virtual = H5Pget_layout(list) == H5D_VIRTUAL;
+    bool is_external = H5Pget_external_count(list) != 0;
+
+    rnn_h5_release(list);
+    if (is_virtual)
+        return rnn_h5_refuse(dataset, "is a virtual dataset: its values are elsewhere");
+    if (is_external)
+        return rnn_h5_refuse(dataset, "has external storage: its values are in another file");
+    return RNN_OK;
+}
+
+static rnn_status check_object(const rnn_h5_place *object)
+{
+    if (object->id < 0)
+        return rnn_h5_refuse(object, "cannot be opened");
+    return H5Iget_type(object->id) == H5I_DATASET ? check_place(object) : RNN_OK;
+}
+
 rnn_status rnn_h5_open_any_child(const rnn_h5_place *parent, const char *name, rnn_h5_place *child)
 {
     const char *slash = parent->path[1] == '\0' ? "" : "/";
     H5L_info_t info;
+    rnn_status st;
 
     *child =
         (rnn_h5_place){.id = H5I_INVALID_HID, .source = parent->source, .n_image = parent->n_image};
@@ -207,7 +230,12 @@ rnn_status rnn_h5_open_any_child(const rnn_h5_place *parent, const char *name, r
     if (H5Lget_info(parent->id, name, &info, H5P_DEFAULT) < 0 || info.type != H5L_TYPE_HARD)
         return rnn_h5_refuse(child, "is a link to elsewhere, which is not followed");
     child->id = H5Oopen(parent->id, name, H5P_DEFAULT);
-    return child->id >= 0 ? RNN_OK : rnn_h5_refuse(child, "cannot be opened");
+    st = check_object(child);
+    if (st != RNN_OK) {
+        rnn_h5_release(child->id);
+        child->id = H5I_INVALID_HID;
+    }
+    return st;
 }
 
 rnn_status rnn_h5_open_child(const rnn_h5_place *parent, const char *name, H5I_type_t type,
@@ -262,15 +290,11 @@ rnn_status rnn_h5_check_storage(const rnn_h5_place *dataset, hsize_t n_bytes)
 {
     hid_t list = H5Dget_create_plist(dataset->id);
     H5D_layout_t layout = H5Pget_layout(list);
-    int n_external = H5Pget_external_count(list), n_filters = H5Pget_nfilters(list);
+    int n_filters = H5Pget_nfilters(list);
     haddr_t offset = H5Dget_offset(dataset->id);
     hsize_t stored = H5Dget_storage_size(dataset->id);
 
     rnn_h5_release(list);
-    if (layout == H5D_VIRTUAL)
-        return rnn_h5_refuse(dataset, "is a virtual dataset: its values are elsewhere");
-    if (n_external != 0)
-        return rnn_h5_refuse(dataset, "has external storage: its values are in another file");
     if (n_filters != 0)
         return rnn_h5_refuse(dataset, "goes through a filter (is compressed, say): it must be "
                                       "stored as it is");

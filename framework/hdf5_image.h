@@ -92,7 +92,10 @@ void rnn_h5_append_name(char *list, size_t size, const char *name);
 /* The i-th name in a group; "?" if libhdf5 does not tell. */
 void rnn_h5_link_name(const rnn_h5_place *group, hsize_t i, char name[RNN_H5_PATH_LENGTH]);
 
-/* Opens a child that must be linked directly, not through a name that leads elsewhere. */
+/*
+ * Opens a child that must be linked directly, not through a name that leads elsewhere, and have all
+ * of its values in this file.
+ */
 rnn_status rnn_h5_open_any_child(const rnn_h5_place *parent, const char *name, rnn_h5_place *child);
 
 /* The same, and it must be of this type: a group or a dataset. */
