@@ -87,6 +87,39 @@ const char *fuzz_path(size_t i, fuzz_input content)
     return paths[i];
 }
 
+static char named_file[4096];
+
+static void remove_named_file(void)
+{
+    unlink(named_file);
+}
+
+const char *fuzz_named_file(fuzz_input content)
+{
+    static int fd = -1;
+    const char *folder = getenv("TMPDIR");
+
+    if (fd < 0) {
+        snprintf(named_file, sizeof named_file, "%s/rnntrain-fuzz-%ld.h5",
+                 folder != NULL ? folder : "/dev/shm", (long)getpid());
+        fd = open(named_file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        FUZZ_CHECK(fd >= 0);
+        atexit(remove_named_file);
+    }
+    FUZZ_CHECK(ftruncate(fd, (off_t)content.n_left) == 0);
+    FUZZ_CHECK(content.n_left == 0 ||
+               pwrite(fd, content.at, content.n_left, 0) == (ssize_t)content.n_left);
+    return named_file;
+}
+
+/* libhdf5 forgets some memory where it finds damage. */
+const char *__lsan_default_suppressions(void);
+
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libhdf5";
+}
+
 /* -- Using a dataset ----------------------------------------------------------------------------*/
 
 enum { MAX_ROWS = 3, MAX_SAMPLES = 48, MAX_VALUES = 1 << 18 };
@@ -211,8 +244,10 @@ void fuzz_dataset(rnn_dataset_cfg *cfg)
     rnn_dataset *dataset;
     rnn_status st;
 
-    cfg->search = fuzz_folder;
-    cfg->n_search = 1;
+    if (cfg->n_search == 0) {
+        cfg->search = fuzz_folder;
+        cfg->n_search = 1;
+    }
     st = rnn_dataset_open(&dataset, cfg);
     FUZZ_CHECK((st == RNN_OK) == (dataset != NULL));
     FUZZ_CHECK(st == RNN_OK || (st != RNN_ERR_INTERNAL && rnn_error_message()[0] != '\0'));

@@ -46,9 +46,16 @@ extern const char *const fuzz_folder[1];
 const char *fuzz_path(size_t i, fuzz_input content);
 
 /*
+ * The same with a name of its own, since libhdf5 wants to know the real path of a file: in TMPDIR
+ * or /dev/shm, until the process ends.
+ */
+const char *fuzz_named_file(fuzz_input content);
+
+/*
  * Opens a dataset and, if that succeeds, does with it what a run does: reads samples of all splits
  * in slices, prints names, opens the same files with what was fitted and without targets. cfg
- * lacks its search path. `aborts` if what is read breaks the promises of datasets/dataset.h.
+ * lacks its search path unless that is not fuzz_folder. Aborts if what is read breaks the promises
+ * of datasets/dataset.h.
  */
 void fuzz_dataset(rnn_dataset_cfg *cfg);
 

@@ -5,13 +5,15 @@
 #include "fuzz.h"
 
 #include <stdio.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
     static const char *const groups[] = {"", ":/a", ":/b"};
     fuzz_input in = {bytes, n_bytes};
     rnn_dataset_cfg cfg = {.format = "hdf5", .x = "x", .y = "y"};
-    char train[32], test[32];
+    static char folder[4096], train[4096], test[4096];
+    const char *const search[] = {folder};
     const char *name;
     size_t first, second;
 
@@ -19,9 +21,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     cfg.target = (rnn_target_choice)fuzz_below(&in, RNN_TARGET_CHOICE_STEP_VALUES + 1);
     first = fuzz_below(&in, 3);
     second = fuzz_below(&in, 3);
-    name = fuzz_file(0, in);
+    snprintf(folder, sizeof folder, "%s", fuzz_named_file(in));
+    name = strrchr(folder, '/') + 1;
     snprintf(train, sizeof train, "%s%s", name, groups[first]);
     snprintf(test, sizeof test, "%s%s", name, groups[second]);
+    folder[name - 1 - folder] = '\0';
+    cfg.search = search;
+    cfg.n_search = 1;
     cfg.file[RNN_SPLIT_TRAIN] = train;
     if (second > 0)
         cfg.file[RNN_SPLIT_TEST] = test;
