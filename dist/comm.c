@@ -220,10 +220,23 @@ rnn_status rnn_comm_create(rnn_comm **out)
     return st;
 }
 
+/*
+ * So that ranks wait here for one that does not come, and not in MPI_Finalize: when they are ended
+ * there, Open MPI's mpirun sometimes crashes or hangs, and the exit status is lost.
+ */
+static void meet(rnn_comm *comm)
+{
+    rnn_collective_enter(&comm->here, "last barrier");
+    MPI_Barrier(comm->world); /* if it fails, MPI_Finalize can do no better */
+    rnn_collective_leave(&comm->here);
+}
+
 void rnn_comm_destroy(rnn_comm **comm)
 {
     if (*comm == NULL)
         return;
+    if ((*comm)->started && (*comm)->world != MPI_COMM_NULL)
+        meet(*comm);
     rnn_collective_enter(&(*comm)->here, "shutting MPI down");
     if ((*comm)->node != MPI_COMM_NULL)
         MPI_Comm_free(&(*comm)->node);
