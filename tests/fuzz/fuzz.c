@@ -120,6 +120,9 @@ const char *__lsan_default_suppressions(void)
     return "leak:libhdf5";
 }
 
+/* Whether fuzz_dataset does; of the settings. */
+static bool is_used_again;
+
 /* -- Using a dataset ----------------------------------------------------------------------------*/
 
 enum { MAX_ROWS = 3, MAX_SAMPLES = 48, MAX_VALUES = 1 << 18 };
@@ -253,7 +256,8 @@ void fuzz_dataset(rnn_dataset_cfg *cfg)
     FUZZ_CHECK(st == RNN_OK || (st != RNN_ERR_INTERNAL && rnn_error_message()[0] != '\0'));
     if (st == RNN_OK) {
         use(dataset);
-        use_again(cfg, dataset);
+        if (is_used_again)
+            use_again(cfg, dataset);
     }
     rnn_dataset_destroy(&dataset);
 }
@@ -272,4 +276,5 @@ void fuzz_common_settings(rnn_dataset_cfg *cfg, fuzz_input *in)
     cfg->limit[RNN_SPLIT_TRAIN] = (bits & 16) != 0 ? 3 : 0;
     cfg->needs_no_targets = (bits & 32) != 0;
     cfg->split_by = (rnn_split_by)((bits >> 6) % 3);
+    is_used_again = bits >> 6 == 3;
 }

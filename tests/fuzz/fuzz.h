@@ -53,7 +53,8 @@ const char *fuzz_named_file(fuzz_input content);
 
 /*
  * Opens a dataset and, if that succeeds, does with it what a run does: reads samples of all splits
- * in slices, prints names, opens the same files with what was fitted and without targets. cfg
+ * in slices and asks for names; if the settings say so, it also opens the same files for a trained
+ * model, with what was fitted and without a need for targets. cfg
  * lacks its search path unless that is not fuzz_folder. Aborts if what is read breaks the promises
  * of datasets/dataset.h.
  */

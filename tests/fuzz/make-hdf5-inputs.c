@@ -57,6 +57,7 @@ static void put(hid_t group, const char *name, hid_t type, int n_dims, const hsi
     hid_t list = H5Pcreate(H5P_DATASET_CREATE);
     hid_t space = H5Screate_simple(n_dims, dims, NULL), dataset;
 
+    H5Pset_obj_track_times(list, 0);
     for (size_t i = 0; i < 1024; i++)
         values[i] = (double)(i % 7);
     if (s->chunk[0] > 0) {
@@ -147,6 +148,8 @@ static const struct {
     storage how;
 } datasets[] = {
     {"plain-label", "label", {0}, {.special = ""}},
+    {"again", "label", {0xC0}, {.special = ""}},
+    {"again-values", "values", {0xC0 + 12}, {.special = ""}},
     {"plain-step-label", "step_label", {1}, {.special = ""}},
     {"plain-values", "values", {8 + 4}, {.special = ""}},
     {"plain-step-values", "step_values", {2}, {.special = ""}},
