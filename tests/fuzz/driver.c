@@ -217,8 +217,9 @@ static void leave_input(void)
     ssize_t written = fd >= 0 ? write(fd, now.at, now.n) : -1;
 
     if (written == (ssize_t)now.n && write(STDERR_FILENO, now.name, strlen(now.name)) > 0)
-        written = write(STDERR_FILENO, " has the input\n", 15);
-    close(fd);
+        (void)!write(STDERR_FILENO, " has the input\n", 15);
+    if (fd >= 0)
+        close(fd);
 }
 
 static void on_signal(int number)

@@ -30,7 +30,7 @@ static void check_round_trip(const rnn_config *config)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
     fuzz_input in = {bytes, n_bytes};
-    char *all = fuzz_text(in), *at = all;
+    char *all = fuzz_text(in);
     const char *overrides[MAX_OVERRIDES];
     size_t n_overrides = 0, length = n_bytes;
     rnn_config config;
@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 
     if (n_bytes > 0 && memchr(bytes, '\0', n_bytes) != NULL) {
         length = strlen(all);
-        for (at = all + length + 1; at < all + n_bytes && n_overrides < MAX_OVERRIDES;
+        for (char *at = all + length + 1; at < all + n_bytes && n_overrides < MAX_OVERRIDES;
              at += strlen(at) + 1)
             overrides[n_overrides++] = at;
     }

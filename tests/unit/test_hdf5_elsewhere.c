@@ -51,7 +51,7 @@ static void write_file(const char *path, void (*write)(hid_t file))
         hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
 
         write(file);
-        _exit(H5Fclose(file) < 0);
+        _exit(H5Fclose(file) < 0 ? 1 : 0);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
