@@ -6,7 +6,8 @@
  * First every input as it is, then N that come of them by random changes. All follows from the
  * seed, which is printed. If the target crashes, or takes more than MAX_SECONDS, its input is left
  * as crash-SEED-NUMBER. --isolate is for targets that let libhdf5 read: what is changed runs in
- * processes of its own, of which the crashes are counted and nothing more.
+ * processes of its own, of which the crashes are counted and nothing more, as are inputs that take
+ * more than ISOLATED_SECONDS.
  */
 #include "fuzz.h"
 
@@ -16,11 +17,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LONGEST = 1 << 16, MAX_CHANGES = 8, MAX_SECONDS = 30, BATCH = 200, OK = 0 };
+enum { LONGEST = 1 << 16, MAX_CHANGES = 8, MAX_SECONDS = 30, ISOLATED_SECONDS = 1 };
 
 typedef struct bytes {
     uint8_t *at;
@@ -37,6 +40,7 @@ static struct {
     const uint8_t *at;
     size_t n;
     char name[64];
+    volatile size_t *shared; /* with processes of their own: its number */
 } now;
 
 static uint64_t random_state;
@@ -270,35 +274,45 @@ static void run_changed(const corpus *c, bytes *b, uint64_t seed, size_t first, 
     }
 }
 
-/* The same in a process that may crash; then those behind are tried one by one. */
-static size_t count_crashes(const corpus *c, bytes *b, uint64_t seed, size_t first, size_t end)
+/* In a process of its own: what is changed may crash, or take for ever, and leaves no traces. */
+static void run_isolated(const corpus *c, bytes *b, uint64_t seed, size_t end)
 {
-    pid_t child = fork();
-    int status = 0;
+    const struct itimerval limit = {.it_value = {.tv_sec = ISOLATED_SECONDS}};
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    dup2(null, STDERR_FILENO);
+    for (int i = 1; i < 32; i++)
+        signal(i, SIG_DFL);
+    if (__sanitizer_set_death_callback != NULL)
+        __sanitizer_set_death_callback(NULL);
+    for (; *now.shared < end; ++*now.shared) {
+        setitimer(ITIMER_PROF, &limit, NULL);
+        run_changed(c, b, seed, *now.shared, *now.shared + 1);
+    }
+    _exit(0);
+}
+
+/* Goes on behind what crashed. */
+static size_t count_crashes(const corpus *c, bytes *b, uint64_t seed, size_t n_runs)
+{
     size_t n_crashes = 0;
 
-    if (child == 0) {
-        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    now.shared =
+        mmap(NULL, sizeof *now.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (now.shared == MAP_FAILED)
+        die("share", "a number");
+    for (*now.shared = 0; *now.shared < n_runs; ++*now.shared, n_crashes++) {
+        pid_t child = fork();
+        int status = 0;
 
-        dup2(null, STDERR_FILENO);
-        signal(SIGALRM, SIG_DFL);
-        for (size_t i = 0; i < 32; i++)
-            if (i != SIGALRM)
-                signal((int)i, SIG_DFL);
-        if (__sanitizer_set_death_callback != NULL)
-            __sanitizer_set_death_callback(NULL);
-        run_changed(c, b, seed, first, end);
-        _exit(OK);
+        if (child == 0)
+            run_isolated(c, b, seed, n_runs);
+        if (child < 0 || waitpid(child, &status, 0) != child)
+            die("start", "a process");
+        if (status == 0)
+            break;
     }
-    if (child < 0 || waitpid(child, &status, 0) != child)
-        die("start", "a process");
-    if (status == OK)
-        return 0;
-    if (end == first + 1)
-        return 1;
-    for (size_t middle = first + (end - first) / 2, i = 0; i < 2; i++)
-        n_crashes += i == 0 ? count_crashes(c, b, seed, first, middle)
-                            : count_crashes(c, b, seed, middle, end);
+    munmap((void *)now.shared, sizeof *now.shared);
     return n_crashes;
 }
 
@@ -331,14 +345,10 @@ int main(int argc, char **argv)
     }
     printf("%zu inputs; seed %llu\n", c.n, (unsigned long long)seed);
     fflush(stdout);
-    for (size_t i = 0; i < n_runs; i += BATCH) {
-        size_t end = i + BATCH < n_runs ? i + BATCH : n_runs;
-
-        if (is_isolated)
-            n_crashes += count_crashes(&c, &b, seed, i, end);
-        else
-            run_changed(&c, &b, seed, i, end);
-    }
+    if (is_isolated)
+        n_crashes = count_crashes(&c, &b, seed, n_runs);
+    else
+        run_changed(&c, &b, seed, 0, n_runs);
     printf("%zu changed ones%s", n_runs, is_isolated ? "" : "\n");
     if (is_isolated)
         printf(", %zu crashes\n", n_crashes);
