@@ -93,6 +93,7 @@ static rnn_status create_slots(rnn_hdf5_chunks *c)
     size_t n_chunks = 1;
 
     for (size_t i = 0; i < RNN_HDF5_MAX_DIMS; i++)
+        /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): no grid is empty */
         n_chunks = c->grid[i] < MAX_SLOTS / n_chunks ? n_chunks * c->grid[i] : MAX_SLOTS;
     c->n_slots = c->info->n_cache / c->pipeline.n_bytes;
     if (c->n_slots > n_chunks)
@@ -161,7 +162,7 @@ static void get_offset(const rnn_hdf5_chunks *c, const place *p, hsize_t *offset
 /* "FILE: /x chunk at [64][0] REASON". */
 static rnn_status refuse(const rnn_hdf5_chunks *c, const place *p, const char *reason)
 {
-    hsize_t offset[RNN_HDF5_MAX_DIMS];
+    hsize_t offset[RNN_HDF5_MAX_DIMS] = {0};
     char text[RNN_HDF5_SHAPE_LENGTH] = "";
     size_t used = 0;
 
@@ -176,6 +177,7 @@ static rnn_status refuse(const rnn_hdf5_chunks *c, const place *p, const char *r
 static bool is_partial(const rnn_hdf5_chunks *c, const place *p)
 {
     for (size_t i = 0; i < c->info->n_dims; i++)
+        /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): n_dims is checked */
         if ((p->at[i] + 1) * c->size[i] > c->info->dims[i])
             return true;
     return false;

@@ -56,9 +56,12 @@ static int launched_rank(void)
     static const char *const variables[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK",
                                             "SLURM_PROCID"};
 
-    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
-        if (getenv(variables[i]) != NULL)
-            return atoi(getenv(variables[i]));
+    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
+        const char *rank = getenv(variables[i]);
+
+        if (rank != NULL)
+            return (int)strtol(rank, NULL, 10);
+    }
     return -1;
 }
 

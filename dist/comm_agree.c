@@ -180,7 +180,7 @@ static rnn_status first_difference(rnn_comm *comm, uint64_t digest, int *rank, u
 
 rnn_status rnn_comm_compare(rnn_comm *comm, uint64_t digest, const char *what)
 {
-    uint64_t pair[2];
+    uint64_t pair[2] = {digest, digest};
     int rank;
 
     RNN_TRY(first_difference(comm, digest, &rank, pair));

@@ -110,5 +110,5 @@ void rnn_verdict_write(const rnn_hearing *h, char *line, size_t size)
     else
         append(&t, "; for whom is unknown, there was no way to ask");
     append(&t, "; ended%s", self->step > 0 ? ", resumable from the last checkpoint" : "");
-    strcpy(line + t.used, "\n");
+    memcpy(line + t.used, "\n", sizeof "\n");
 }

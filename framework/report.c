@@ -107,7 +107,7 @@ void rnn_report_line(rnn_report *report, const char *name, const char *format, .
     vprintf(format, args);
     va_end(args);
     printf("\n");
-    fflush(stdout);
+    (void)fflush(stdout);
 }
 
 /* "28 steps x 28 features", "7 to 29 steps x 12 features", "5 steps of 4 tokens" */
@@ -279,7 +279,7 @@ static void draw_bar(rnn_report *report, uint64_t epoch, uint64_t batch, uint64_
     if (!isnan(accuracy))
         printf("  accuracy %.4f", accuracy);
     printf("  %.0f samples/s  %.0f s left", rate, left);
-    fflush(stdout);
+    (void)fflush(stdout);
     report->bar_shown = true;
 }
 
@@ -507,7 +507,7 @@ void rnn_report_scores(rnn_report *report, const char *split, const rnn_scores *
     if (out != NULL) {
         rnn_scores_print(
             scores, rnn_dataset_get_info(report->run->dataset)->unit == RNN_UNIT_CHARACTERS, out);
-        fclose(out);
+        (void)fclose(out); /* memory */
     }
     rnn_report_line(report, split, "%s", text);
     out = begin_line(report);
@@ -526,7 +526,7 @@ void rnn_report_epoch(rnn_report *report, const rnn_epoch_summary *s)
     if (s->predicted != NULL) {
         printf("Predicted string: %s, Epoch [%" PRIu64 "/%" PRIu64 "] loss = %.3f\n", s->predicted,
                s->epoch, s->n_epochs, s->train_loss);
-        fflush(stdout);
+        (void)fflush(stdout);
     } else {
         print_row(report, s);
     }

@@ -182,7 +182,7 @@ int main(int argc, char **argv)
     rnn_status st = rnn_options_parse(&options, argc, argv), joined;
 
     /* A file over the size limit is then an error of write(), with a message. */
-    signal(SIGXFSZ, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
     if (st == RNN_OK && options.command >= RNN_COMMAND_HELP)
         return print_and_leave(options.command);
     if (st == RNN_OK && options.command >= RNN_COMMAND_SHOW)

@@ -357,7 +357,7 @@ outcome run_spoilt(rnn_status (*act)(const char *folder), const char *const *var
 
 int run_killed(rnn_status (*act)(const char *folder), const char *const *variables)
 {
-    int status;
+    int status = 0;
     pid_t child;
 
     fflush(stdout);
