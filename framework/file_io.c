@@ -335,6 +335,26 @@ done:
     return st;
 }
 
+/* Whether no such process runs; one that has ended and waits for its parent to notice does not. */
+static int is_gone(long pid)
+{
+    char path[32], text[512], *state;
+    ssize_t length;
+    int fd;
+
+    if (kill((pid_t)pid, 0) != 0)
+        return errno == ESRCH;
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    fd = (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC));
+    if (fd < 0)
+        return 0;
+    length = TEMP_FAILURE_RETRY(read(fd, text, sizeof text - 1));
+    close(fd);
+    text[length > 0 ? length : 0] = '\0';
+    state = strrchr(text, ')'); /* "PID (NAME) STATE ..", and a name may have anything in it */
+    return state != NULL && (strncmp(state, ") Z", 3) == 0 || strncmp(state, ") X", 3) == 0);
+}
+
 /* Whether the entry is ".NAME.tmp-PID" and no other process PID runs. */
 static int is_leftover(const struct dirent *entry)
 {
@@ -351,7 +371,7 @@ static int is_leftover(const struct dirent *entry)
     pid = strtol(mark, &end, 10);
     if (*mark < '1' || *mark > '9' || *end != '\0' || errno != 0 || pid > INT32_MAX)
         return 0;
-    return pid == (long)getpid() || (kill((pid_t)pid, 0) != 0 && errno == ESRCH);
+    return pid == (long)getpid() || is_gone(pid);
 }
 
 void rnn_folder_remove_leftovers(const char *folder)

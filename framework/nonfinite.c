@@ -69,7 +69,7 @@ rnn_status rnn_nonfinite_check_params(const rnn_run *run, uint64_t step)
         return RNN_OK;
     return RNN_FAIL(RNN_ERR_NONFINITE,
                     "the parameter /model/%s/%s is not finite at step %" PRIu64
-                    ": value %zu of %zu is %g; nothing was updated, the last checkpoint is good",
+                    ": value %zu of %zu is %g; " ADVICE,
                     p->group, p->name, step + 1, k, p->count, (double)run->params[p->offset + k]);
 }
 

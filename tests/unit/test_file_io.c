@@ -269,6 +269,26 @@ static void a_running_process_keeps_its_temporary_file(void **state)
     assert_int_equal(access(name, F_OK), -1);
 }
 
+/* Its parent has not asked for its status yet. */
+static void a_process_that_has_ended_keeps_nothing(void **state)
+{
+    char name[64];
+    siginfo_t info;
+    pid_t child = fork();
+
+    (void)state;
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(0);
+    assert_int_equal(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0);
+    assert_int_equal(kill(child, 0), 0);
+    snprintf(name, sizeof name, ".file.tmp-%ld", (long)child);
+    put(name, "");
+    rnn_folder_remove_leftovers(".");
+    assert_int_equal(access(name, F_OK), -1);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
 static void a_path_is_printed_whole(void **state)
 {
     char *path, *folder;
@@ -301,6 +321,7 @@ int main(void)
         IN_FOLDER(a_folder_closed_to_all_is_refused),
         IN_FOLDER(leftovers_of_dead_processes_are_removed),
         IN_FOLDER(a_running_process_keeps_its_temporary_file),
+        IN_FOLDER(a_process_that_has_ended_keeps_nothing),
         cmocka_unit_test(a_path_is_printed_whole),
     };
 
