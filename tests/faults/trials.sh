@@ -239,7 +239,7 @@ last_printed_step() {
 }
 
 leftovers() {
-    find out -name '.*.tmp-*' 2>/dev/null | sort
+    find out -name '.*.tmp-*' 2>/dev/null | sort || true # no folder yet
 }
 
 # check_files INTERVAL: after an interruption. All checkpoints are whole, so the newest is; not more
