@@ -5,8 +5,6 @@
 
 #include "kernels/memory.h"
 
-#define SUM_NAME "sum of gradients over ranks" /* from the first bucket to the last */
-
 static rnn_status check_shards(int n_ranks, size_t n_shards)
 {
     const bool is_power = n_shards > 0 && (n_shards & (n_shards - 1)) == 0;
@@ -79,7 +77,7 @@ static rnn_status make_room(rnn_reducer *reducer)
 
     if (reducer->n_buckets < RNN_REDUCER_MAX_BUCKETS)
         return RNN_OK;
-    rnn_collective_enter(&reducer->comm->here, SUM_NAME);
+    rnn_collective_enter(&reducer->comm->here, RNN_SUM_OF_GRADIENTS);
     st = finish_buckets(reducer);
     rnn_collective_postpone(&reducer->comm->here);
     return st;
@@ -105,7 +103,7 @@ rnn_status rnn_reducer_wait(rnn_reducer *reducer)
 {
     rnn_status st;
 
-    rnn_collective_enter(&reducer->comm->here, SUM_NAME);
+    rnn_collective_enter(&reducer->comm->here, RNN_SUM_OF_GRADIENTS);
     st = finish_buckets(reducer);
     rnn_collective_leave(&reducer->comm->here);
     return st;

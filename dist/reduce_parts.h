@@ -9,6 +9,9 @@
 #include "dist/comm_mpi.h"
 #include "dist/reduce.h"
 
+/* What the watchdog calls either way: a segment of the tree, or the first to the last bucket. */
+#define RNN_SUM_OF_GRADIENTS "sum of gradients over ranks"
+
 /* One addition of the tree: node `into` += node `from`, both numbers in a list of nodes. */
 typedef struct rnn_tree_pair {
     size_t into, from;

@@ -319,7 +319,7 @@ static rnn_status sum_segment(rnn_reducer *reducer, float *const *nodes, size_t 
     const size_t count = smaller(reducer->n_values - first, SEGMENT);
     rnn_status st;
 
-    rnn_collective_enter(&reducer->comm->here, "sum of gradients over ranks");
+    rnn_collective_enter(&reducer->comm->here, RNN_SUM_OF_GRADIENTS);
     if (is_power_of_two(reducer->comm->size))
         st = halve_and_double(reducer, nodes[0] + first, sum + first, count);
     else
