@@ -191,12 +191,9 @@ static void fill_values(const rnn_hdf5_chunks *c, uint8_t *values)
         memcpy(values + i, c->fill, size);
 }
 
-static rnn_status read_stored(rnn_hdf5_chunks *c, const place *p, size_t n_stored,
-                              uint32_t *skipped)
+static rnn_status read_stored(rnn_hdf5_chunks *c, const place *p, const hsize_t *offset,
+                              size_t n_stored, uint32_t *skipped)
 {
-    hsize_t offset[RNN_HDF5_MAX_DIMS];
-
-    get_offset(c, p, offset);
     RNN_TRY(rnn_buffer_reserve(&c->stored, n_stored, "a chunk of an HDF5 file"));
     if (H5Dread_chunk(c->dataset, H5P_DEFAULT, offset, skipped, c->stored.bytes) < 0)
         return refuse(c, p, "is not where the file says: the file is damaged there");
@@ -222,7 +219,7 @@ static rnn_status decode(rnn_hdf5_chunks *c, const place *p, uint8_t *values)
     }
     if (n_stored > c->n_file)
         return refuse(c, p, "is larger than the file: damaged");
-    RNN_TRY(read_stored(c, p, (size_t)n_stored, &skipped));
+    RNN_TRY(read_stored(c, p, offset, (size_t)n_stored, &skipped));
     st = rnn_hdf5_chunk_decode(&c->pipeline, skipped, c->stored.bytes, (size_t)n_stored, &c->work,
                                values);
     return st == RNN_ERR_DATA ? refuse(c, p, rnn_error_message()) : st;

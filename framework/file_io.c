@@ -111,6 +111,14 @@ rnn_status rnn_folder_sync(const char *path)
     return fd < 0 ? io_error("open the folder", path) : sync_opened_folder(fd, path);
 }
 
+/* The folder that `path` is in. */
+static rnn_status print_folder(char **out, const char *path)
+{
+    int length = folder_length(path);
+
+    return rnn_path_print(out, "%.*s", length > 0 ? length : 1, length > 0 ? path : ".");
+}
+
 /* The name beside `path` under which a file takes shape. */
 static rnn_status print_temporary(char **out, const char *path)
 {
@@ -124,12 +132,9 @@ static rnn_status replace(const char *path, const content *what,
                           rnn_status (*create)(const char *, const content *))
 {
     rnn_status st;
-    int length = folder_length(path);
     char *folder = NULL, *temporary = NULL;
 
-    RNN_TRY_GOTO(st,
-                 rnn_path_print(&folder, "%.*s", length > 0 ? length : 1, length > 0 ? path : "."),
-                 done);
+    RNN_TRY_GOTO(st, print_folder(&folder, path), done);
     RNN_TRY_GOTO(st, print_temporary(&temporary, path), done);
     TEMP_FAILURE_RETRY(unlink(temporary)); /* of a dead process that had our number */
     st = create(temporary, what);
@@ -269,10 +274,10 @@ done:
 static rnn_status sync_parent(const char *path)
 {
     rnn_status st;
-    int length = folder_length(path), fd;
     char *parent;
+    int fd;
 
-    RNN_TRY(rnn_path_print(&parent, "%.*s", length > 0 ? length : 1, length > 0 ? path : "."));
+    RNN_TRY(print_folder(&parent, path));
     fd = (int)TEMP_FAILURE_RETRY(open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (fd >= 0)
         st = sync_opened_folder(fd, parent);

@@ -22,16 +22,17 @@ static replica get_replica(const rnn_run *run, size_t i)
 
 static uint64_t digest_of_all(const rnn_run *run)
 {
-    enum { COUNTS = 2 };
-    uint64_t parts[COUNTS + 8] = {rnn_optimizer_get_step(run->optimizer)};
     double scalar = rnn_optimizer_get_scalar(run->optimizer);
     size_t n = 1 + rnn_optimizer_n_states(run->optimizer);
+    uint64_t so_far[2] = {rnn_optimizer_get_step(run->optimizer),
+                          rnn_digest(&scalar, sizeof scalar)};
 
-    parts[1] = rnn_digest(&scalar, sizeof scalar);
-    for (size_t i = 0; i < n; i++)
-        parts[COUNTS + i] =
+    for (size_t i = 0; i < n; i++) {
+        so_far[0] = rnn_digest(so_far, sizeof so_far);
+        so_far[1] =
             rnn_digest(get_replica(run, i).values, rnn_model_size(run->model) * sizeof(float));
-    return rnn_digest(parts, (COUNTS + n) * sizeof *parts);
+    }
+    return rnn_digest(so_far, sizeof so_far);
 }
 
 /* Who differs from whom. */

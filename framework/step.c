@@ -131,11 +131,12 @@ static rnn_status forward_backward(rnn_run *run, uint64_t number, const rnn_batc
 }
 
 /* What all ranks know of the batch, added to what they know of those before it. */
-static void count_batch(const rnn_run *run, const rnn_batch *batch, rnn_step_result *result)
+static void count_batch(const rnn_run *run, const rnn_batch *batch, double loss,
+                        rnn_step_result *result)
 {
     result->n_batches++;
     result->n_samples += batch->n_samples;
-    result->loss_sum += total_loss(run);
+    result->loss_sum += loss;
     result->n_targets += (uint64_t)run->news[SLOT_TARGETS];
     result->n_correct += (uint64_t)run->news[SLOT_CORRECT];
     result->stop_requested |= run->news[SLOT_STOP] > 0;
@@ -149,16 +150,18 @@ static rnn_status take_batch(rnn_run *run, bool checkpoint_due, rnn_nonfinite_pl
     float *const *nodes = NULL;
     size_t n_nodes = 0;
     place_in_step place;
+    double loss;
 
     at->number = at->step * (uint64_t)run->config->train.accumulate + result->n_batches;
     clear_news(run);
     run->news[SLOT_STOP] = rnn_signals_pending() != 0;
     run->news[SLOT_CHECKPOINT] = checkpoint_due;
     RNN_TRY(exchange(run, forward_backward(run, at->number, &at->batch, &nodes, &n_nodes)));
+    loss = total_loss(run);
     place = place_of(run, at->batch, result->n_batches);
     *is_last = place.is_last;
-    count_batch(run, at->batch, result);
-    if (!isfinite(total_loss(run)))
+    count_batch(run, at->batch, loss, result);
+    if (!isfinite(loss))
         return tolerate(run, rnn_nonfinite_loss(run, at), result);
     return nodes != NULL ? add_tree(run, nodes, n_nodes, place) : add_buckets(run, place);
 }
