@@ -134,13 +134,11 @@ hid_t rnn_ckpt_block_type(rnn_block_type type, size_t width, bool in_file)
 rnn_status rnn_ckpt_check_finite(const rnn_model *model, const float *arena, rnn_status code,
                                  const char *group)
 {
-    for (size_t i = 0; i < rnn_model_n_params(model); i++) {
-        const rnn_param *p = rnn_model_param(model, i);
-        size_t k = rnn_vector_find_nonfinite(arena + p->offset, p->count);
+    size_t k;
+    const rnn_param *p = rnn_model_find_nonfinite(model, arena, &k);
 
-        if (k < p->count)
-            return RNN_FAIL(code, "%s/%s/%s is not finite: value %zu of %zu is %g", group, p->group,
-                            p->name, k, p->count, (double)arena[p->offset + k]);
-    }
-    return RNN_OK;
+    if (p == NULL)
+        return RNN_OK;
+    return RNN_FAIL(code, "%s/%s/%s is not finite: value %zu of %zu is %g", group, p->group,
+                    p->name, k, p->count, (double)arena[p->offset + k]);
 }

@@ -5,6 +5,7 @@
 
 #include "framework/layer_args.h"
 #include "kernels/memory.h"
+#include "kernels/vector.h"
 
 enum { MAX_STAGE_PARAMS = 10 }; /* five of a projected lstm, in two directions */
 
@@ -474,6 +475,18 @@ size_t rnn_model_n_params(const rnn_model *model)
 const rnn_param *rnn_model_param(const rnn_model *model, size_t i)
 {
     return &model->params[i];
+}
+
+const rnn_param *rnn_model_find_nonfinite(const rnn_model *model, const float *arena, size_t *value)
+{
+    for (size_t i = 0; i < model->n_params; i++) {
+        const rnn_param *p = rnn_model_param(model, i);
+
+        *value = rnn_vector_find_nonfinite(arena + p->offset, p->count);
+        if (*value < p->count)
+            return p;
+    }
+    return NULL;
 }
 
 void rnn_model_layer_params(const rnn_model *model, size_t layer, size_t *first, size_t *count)

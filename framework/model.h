@@ -103,6 +103,11 @@ size_t rnn_model_size(const rnn_model *model);
 size_t rnn_model_n_params(const rnn_model *model);
 const rnn_param *rnn_model_param(const rnn_model *model, size_t i);
 
+/* The first parameter with a value that is not finite in an arena, and which value of it; NULL if
+ * there is none. */
+const rnn_param *rnn_model_find_nonfinite(const rnn_model *model, const float *arena,
+                                          size_t *value);
+
 /* The parameters of a [[layer]], of all its stages: *count of them from *first on; maybe none. */
 void rnn_model_layer_params(const rnn_model *model, size_t layer, size_t *first, size_t *count);
 

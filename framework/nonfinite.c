@@ -47,23 +47,10 @@ static void add_shard(sample_list *list, const rnn_batch_shard *shard)
 
 /* -- Parameters -------------------------------------------------------------------------------- */
 
-/* The first parameter with a value that is not finite in an arena; NULL if there is none. */
-static const rnn_param *find_tensor(const rnn_model *model, const float *arena, size_t *value)
-{
-    for (size_t i = 0; i < rnn_model_n_params(model); i++) {
-        const rnn_param *p = rnn_model_param(model, i);
-
-        *value = rnn_vector_find_nonfinite(arena + p->offset, p->count);
-        if (*value < p->count)
-            return p;
-    }
-    return NULL;
-}
-
 rnn_status rnn_nonfinite_check_params(const rnn_run *run, uint64_t step)
 {
     size_t k;
-    const rnn_param *p = find_tensor(run->model, run->params, &k);
+    const rnn_param *p = rnn_model_find_nonfinite(run->model, run->params, &k);
 
     if (p == NULL)
         return RNN_OK;
@@ -203,7 +190,7 @@ rnn_status rnn_nonfinite_gradient(rnn_run *run, const rnn_nonfinite_place *at)
     sample_list samples = {.count = 0}, none = {.count = 0};
     rnn_status st = RNN_OK;
     size_t k;
-    const rnn_param *p = find_tensor(run->model, run->grads, &k);
+    const rnn_param *p = rnn_model_find_nonfinite(run->model, run->grads, &k);
 
     if (p == NULL)
         return RNN_FAIL(RNN_ERR_INTERNAL, "gradients are finite, but their norm was not");
