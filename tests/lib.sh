@@ -34,6 +34,19 @@ show() {
     tail -n 20 -- "$@" | sed 's/^/    /'
 }
 
+# report_trials WHAT [REMARK]: a row of the table about the last $n_trials trials, once all that runs in
+# the background has ended; failures are those noted since the row before.
+n_trials=0
+n_told=0
+report_trials() {
+    local n_failures=0
+    wait
+    [[ ! -e $work/failures ]] || n_failures=$(wc -l <"$work/failures")
+    echo "TABLE $1 | $n_trials | $((n_failures - n_told)) | ${2:-}"
+    n_told=$n_failures
+    n_trials=0
+}
+
 # finish: the last line of a script.
 finish() {
     if [[ -e $work/failures ]]; then

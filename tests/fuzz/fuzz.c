@@ -278,3 +278,23 @@ void fuzz_common_settings(rnn_dataset_cfg *cfg, fuzz_input *in)
     cfg->split_by = (rnn_split_by)((bits >> 6) % 3);
     is_used_again = bits >> 6 == 3;
 }
+
+void fuzz_take_files(rnn_dataset_cfg *cfg, fuzz_input in)
+{
+    fuzz_input test = fuzz_part(&in);
+
+    if (test.n_left > 0)
+        cfg->file[RNN_SPLIT_TEST] = fuzz_file(1, test);
+    cfg->file[RNN_SPLIT_TRAIN] = fuzz_file(0, in);
+}
+
+void fuzz_take_pairs(rnn_dataset_cfg *cfg, fuzz_input in)
+{
+    fuzz_input test = fuzz_part(&in);
+
+    if (test.n_left > 0) {
+        cfg->target_file[RNN_SPLIT_TEST] = fuzz_file(2, fuzz_part(&in));
+        cfg->file[RNN_SPLIT_TEST] = fuzz_file(3, test);
+    }
+    cfg->file[RNN_SPLIT_TRAIN] = fuzz_file(0, in);
+}

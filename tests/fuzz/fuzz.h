@@ -63,6 +63,13 @@ void fuzz_dataset(rnn_dataset_cfg *cfg);
 /* Settings that any format may have, from one byte: fractions, standardisation, limits. */
 void fuzz_common_settings(rnn_dataset_cfg *cfg, fuzz_input *in);
 
+/* The rest of an input as files: a part for testing, maybe none, then what is for training. */
+void fuzz_take_files(rnn_dataset_cfg *cfg, fuzz_input in);
+
+/* The same where every file has one with its targets; that of training has number 1, and is there.
+ */
+void fuzz_take_pairs(rnn_dataset_cfg *cfg, fuzz_input in);
+
 /* Stops the process, as a finding, unless what must be is. */
 #define FUZZ_CHECK(condition) fuzz_check((condition), #condition, __FILE__, __LINE__)
 void fuzz_check(bool is_true, const char *text, const char *file, int line);

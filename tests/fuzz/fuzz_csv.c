@@ -7,7 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
-    fuzz_input in = {bytes, n_bytes}, test;
+    fuzz_input in = {bytes, n_bytes};
     rnn_dataset_cfg cfg = {.format = "csv"};
     char *column, *target;
     const char *columns[1], *targets[1];
@@ -25,10 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     cfg.n_columns = column[0] != '\0';
     cfg.target_columns = targets;
     cfg.n_target_columns = target[0] != '\0';
-    test = fuzz_part(&in);
-    if (test.n_left > 0)
-        cfg.file[RNN_SPLIT_TEST] = fuzz_file(1, test);
-    cfg.file[RNN_SPLIT_TRAIN] = fuzz_file(0, in);
+    fuzz_take_files(&cfg, in);
     fuzz_dataset(&cfg);
     free(column);
     free(target);

@@ -17,19 +17,14 @@ int __wrap_gzbuffer(gzFile stream, unsigned size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
-    fuzz_input in = {bytes, n_bytes}, test;
+    fuzz_input in = {bytes, n_bytes};
     rnn_dataset_cfg cfg = {.format = "idx"};
 
     fuzz_common_settings(&cfg, &in);
     cfg.sequence = (rnn_sequence)fuzz_below(&in, RNN_SEQUENCE_PIXELS + 1);
     cfg.n_classes = fuzz_byte(&in);
     cfg.target_file[RNN_SPLIT_TRAIN] = fuzz_file(1, fuzz_part(&in));
-    test = fuzz_part(&in);
-    if (test.n_left > 0) {
-        cfg.target_file[RNN_SPLIT_TEST] = fuzz_file(2, fuzz_part(&in));
-        cfg.file[RNN_SPLIT_TEST] = fuzz_file(3, test);
-    }
-    cfg.file[RNN_SPLIT_TRAIN] = fuzz_file(0, in);
+    fuzz_take_pairs(&cfg, in);
     fuzz_dataset(&cfg);
     return 0;
 }

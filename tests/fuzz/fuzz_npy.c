@@ -5,7 +5,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
-    fuzz_input in = {bytes, n_bytes}, targets, test;
+    fuzz_input in = {bytes, n_bytes}, targets;
     rnn_dataset_cfg cfg = {.format = "npy"};
 
     fuzz_common_settings(&cfg, &in);
@@ -13,12 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     targets = fuzz_part(&in);
     if (targets.n_left > 0)
         cfg.target_file[RNN_SPLIT_TRAIN] = fuzz_file(1, targets);
-    test = fuzz_part(&in);
-    if (test.n_left > 0) {
-        cfg.target_file[RNN_SPLIT_TEST] = fuzz_file(2, fuzz_part(&in));
-        cfg.file[RNN_SPLIT_TEST] = fuzz_file(3, test);
-    }
-    cfg.file[RNN_SPLIT_TRAIN] = fuzz_file(0, in);
+    fuzz_take_pairs(&cfg, in);
     fuzz_dataset(&cfg);
     return 0;
 }

@@ -5,7 +5,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
-    fuzz_input in = {bytes, n_bytes}, test;
+    fuzz_input in = {bytes, n_bytes};
     rnn_dataset_cfg cfg = {.format = "text"};
 
     fuzz_common_settings(&cfg, &in);
@@ -15,10 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     cfg.min_count = fuzz_below(&in, 4);
     cfg.seq_len = fuzz_below(&in, 16);
     cfg.n_streams = fuzz_below(&in, 5);
-    test = fuzz_part(&in);
-    if (test.n_left > 0)
-        cfg.file[RNN_SPLIT_TEST] = fuzz_file(1, test);
-    cfg.file[RNN_SPLIT_TRAIN] = fuzz_file(0, in);
+    fuzz_take_files(&cfg, in);
     fuzz_dataset(&cfg);
     return 0;
 }

@@ -5,15 +5,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
-    fuzz_input in = {bytes, n_bytes}, test;
+    fuzz_input in = {bytes, n_bytes};
     rnn_dataset_cfg cfg = {.format = "ts"};
 
     fuzz_common_settings(&cfg, &in);
     cfg.missing = (rnn_missing)fuzz_below(&in, RNN_MISSING_LINEAR + 1);
-    test = fuzz_part(&in);
-    if (test.n_left > 0)
-        cfg.file[RNN_SPLIT_TEST] = fuzz_file(1, test);
-    cfg.file[RNN_SPLIT_TRAIN] = fuzz_file(0, in);
+    fuzz_take_files(&cfg, in);
     fuzz_dataset(&cfg);
     return 0;
 }

@@ -14,18 +14,12 @@
 #include "framework/replicas.h"
 #include "framework/run.h"
 #include "framework/trainer.h"
+#include "tests/unit/small_texts.h"
 
 enum { N_FLIPS = 100, STEPS_PER_EPOCH = 4 };
 
 static const char text[] = "[run]\n"
-                           "epochs = 1000000\n"
-                           "[dataset]\n"
-                           "format = 'strings'\n"
-                           "inputs =  ['abca', 'bcab', 'caba', 'aabb', 'bbcc', 'ccaa', 'abac',\n"
-                           "           'cbab', 'bacb', 'acbb', 'cacb', 'bbab', 'aacc', 'cbca']\n"
-                           "targets = ['bcab', 'cccc', 'abac', 'abbc', 'cccc', 'caab', 'bacc',\n"
-                           "           'babc', 'acba', 'bbbb', 'acba', 'bacc', 'cccc', 'bcab']\n"
-                           "[[layer]]\n"
+                           "epochs = 1000000\n" SMALL_TEXTS "[[layer]]\n"
                            "type = 'embedding'\n"
                            "embedding_dim = 5\n"
                            "[[layer]]\n"

@@ -46,6 +46,13 @@ static inline int leave_folder(void **state)
     return failed;
 }
 
+/* Fails with the message of what failed. */
+#define OK(call)                                                                                   \
+    do {                                                                                           \
+        if ((call) != RNN_OK)                                                                      \
+            fail_msg("%s", rnn_error_message());                                                   \
+    } while (0)
+
 /* The status, and a word that its message must have. */
 static inline void assert_refused(rnn_status expected, rnn_status found, const char *word)
 {

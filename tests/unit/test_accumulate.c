@@ -2,6 +2,7 @@
  * Steps of several batches: what one large batch gives, for both reductions and any number of
  * threads, and the same bits after an interruption.
  */
+#include "tests/unit/small_texts.h"
 #include "tests/unit/temporary_folder.h"
 
 #include <math.h>
@@ -17,14 +18,7 @@ enum { N_SAMPLES = 14, EPOCHS = 3, MAX_OVERRIDES = 12 };
 /* 14 texts; some labels do not count, so batches have different numbers of targets. */
 static const char base[] = "[run]\n"
                            "epochs = 3\n"
-                           "output_dir = 'out'\n"
-                           "[dataset]\n"
-                           "format = 'strings'\n"
-                           "inputs =  ['abca', 'bcab', 'caba', 'aabb', 'bbcc', 'ccaa', 'abac',\n"
-                           "           'cbab', 'bacb', 'acbb', 'cacb', 'bbab', 'aacc', 'cbca']\n"
-                           "targets = ['bcab', 'cccc', 'abac', 'abbc', 'cccc', 'caab', 'bacc',\n"
-                           "           'babc', 'acba', 'bbbb', 'acba', 'bacc', 'cccc', 'bcab']\n"
-                           "[[layer]]\n"
+                           "output_dir = 'out'\n" SMALL_TEXTS "[[layer]]\n"
                            "type = 'embedding'\n"
                            "embedding_dim = 5\n"
                            "[[layer]]\n"
@@ -60,12 +54,6 @@ typedef struct fixture {
     rnn_run *run;
     size_t size;
 } fixture;
-
-#define OK(call)                                                                                   \
-    do {                                                                                           \
-        if ((call) != RNN_OK)                                                                      \
-            fail_msg("%s", rnn_error_message());                                                   \
-    } while (0)
 
 static void start(fixture *f, settings with)
 {

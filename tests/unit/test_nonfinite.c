@@ -46,12 +46,6 @@ static const char base[] = "[run]\n"
                            "[log]\n"
                            "progress = 'none'\n";
 
-#define OK(call)                                                                                   \
-    do {                                                                                           \
-        if ((call) != RNN_OK)                                                                      \
-            fail_msg("%s", rnn_error_message());                                                   \
-    } while (0)
-
 static void write_array(const char *name, const char *shape, const float *values, size_t count)
 {
     char header[128];
