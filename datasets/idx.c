@@ -13,7 +13,7 @@
 
 enum { WORD = 4, MAX_DIMENSIONS = 3 };
 enum { MAGIC_IMAGES = 0x00000803, MAGIC_LABELS = 0x00000801 };
-enum { FIRST_CAPACITY = 4 << 20, GROWTH = 4, MAX_READ = 1 << 30, GZIP_BUFFER = 1 << 18 };
+enum { FIRST_CAPACITY = 1 << 16, GROWTH = 4, MAX_READ = 1 << 30, GZIP_BUFFER = 1 << 18 };
 
 static const struct {
     const char *plural;

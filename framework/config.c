@@ -30,13 +30,14 @@ typedef struct loader {
     rnn_config *config;
     source *sources; /* the file, then the overrides */
     size_t n_sources;
-    origin *given;    /* [rnn_config_n_keys][RNN_CONFIG_MAX_LAYERS] */
+    origin *given; /* [at least one and n_layers][rnn_config_n_keys] */
+    size_t room_given;
     bool only_layers; /* nothing else is required */
 } loader;
 
 static origin *given(const loader *l, const rnn_config_key *key, size_t layer)
 {
-    return &l->given[(size_t)(key - rnn_config_keys) * RNN_CONFIG_MAX_LAYERS + layer];
+    return &l->given[layer * rnn_config_n_keys + (size_t)(key - rnn_config_keys)];
 }
 
 static rnn_status fail_at(origin at, const char *path, const char *format, ...)
@@ -150,6 +151,12 @@ static rnn_status fail_unknown(origin at, const char *path, const key_path *spli
     return fail_at(at, path, "unknown key; did you mean %s?", name);
 }
 
+static rnn_status make_room_for_layers(loader *l, size_t n_layers)
+{
+    return RNN_GROW(&l->given, &l->room_given, l->room_given, n_layers * rnn_config_n_keys,
+                    "the configuration");
+}
+
 /* Stores the value of a key; the values of its elements follow it in the source. */
 static rnn_status take_value(loader *l, origin at, const char *path, const rnn_config_key *key,
                              size_t layer)
@@ -180,6 +187,7 @@ static rnn_status take_container(loader *l, origin at, const char *path, const k
         return RNN_OK;
     if (split->index >= RNN_CONFIG_MAX_LAYERS)
         return fail_at(at, path, "more than %d layers", RNN_CONFIG_MAX_LAYERS);
+    RNN_TRY(make_room_for_layers(l, split->index + 1));
     l->config->n_layers = split->index + 1;
     return RNN_OK;
 }
@@ -286,7 +294,7 @@ static rnn_status open_override(source *s, const char *text)
 static rnn_status open_sources(loader *l, const char *text, size_t length, const char *name,
                                const char *const *overrides, size_t n_overrides)
 {
-    RNN_TRY(RNN_ALLOC(&l->given, rnn_config_n_keys * RNN_CONFIG_MAX_LAYERS, "the configuration"));
+    RNN_TRY(make_room_for_layers(l, 1));
     RNN_TRY(RNN_ALLOC(&l->sources, 1 + n_overrides, "the configuration"));
     l->n_sources = 1 + n_overrides;
     RNN_TRY(rnn_string_copy(&l->sources[0].name, name));
