@@ -17,7 +17,7 @@ typedef struct node {
     float *sum;
 } node;
 
-/* Nodes in order of offset, none of them siblings; and buffers that hold nothing. */
+/* Nodes in order of offset, none of them siblings; and buffers of zeros. */
 typedef struct node_stack {
     node nodes[RNN_TREE_MAX_NODES];
     size_t n_nodes;
@@ -48,6 +48,7 @@ struct rnn_executor {
     rnn_carry *carried[2];               /* by is_training; NULL unless states are carried */
     node_stack joined;                   /* the rank's nodes; buffers belong to workers */
     float *unpacked[RNN_TREE_MAX_NODES]; /* [model size] each, made on first use */
+    rnn_timeline *timeline;              /* NULL unless somebody wants to know */
 };
 
 /* -- Working in parallel --------------------------------------------------------------------- */
@@ -76,6 +77,19 @@ static rnn_status for_each_worker(rnn_executor *e, worker_task task, const void 
         if (e->workers[i].status != RNN_OK)
             return rnn_error_adopt(e->workers[i].status, e->workers[i].message);
     return RNN_OK;
+}
+
+/* As rnn_timeline_end, in the worker's track. */
+static void record(rnn_executor *e, const worker *w, rnn_phase phase, double begin)
+{
+    rnn_timeline_end(e->timeline, (size_t)(w - e->workers), phase, -1, begin);
+}
+
+void rnn_executor_record(rnn_executor *executor, rnn_timeline *timeline)
+{
+    executor->timeline = timeline;
+    for (int i = 0; i < executor->cfg.n_threads; i++)
+        rnn_runner_record(executor->workers[i].runner, timeline, (size_t)i);
 }
 
 /* -- Creation -------------------------------------------------------------------------------- */
@@ -166,7 +180,10 @@ void rnn_executor_destroy(rnn_executor **executor)
 
 static rnn_status load_part(rnn_executor *e, worker *w, const void *params)
 {
+    double begin = rnn_timeline_begin(e->timeline);
+
     rnn_plan_load(e->plan, params, (size_t)(w - e->workers), (size_t)e->cfg.n_threads);
+    record(e, w, RNN_PHASE_PACK, begin);
     return RNN_OK;
 }
 
@@ -224,22 +241,18 @@ static rnn_status shard_forward(rnn_executor *e, worker *w, const rnn_batch *bat
     const rnn_batch_shard *targets = &batch->shard[shard];
     int32_t *predicted = predicted_of(e, shard);
     const float *y;
+    double begin;
 
     RNN_TRY(rnn_runner_forward(w->runner, &slice, targets->x, &y));
+    begin = rnn_timeline_begin(e->timeline);
     e->results[shard] =
         rnn_objective_apply(&e->cfg.objective, &slice, rnn_model_output(e->cfg.model), y, targets,
                             e->is_training ? rnn_runner_dy(w->runner) : NULL, predicted);
+    record(e, w, RNN_PHASE_LOSS, begin);
     if (observer != NULL)
         observer->see(observer->context, (int)(w - e->workers), shard,
                       &(rnn_answers){&slice, y, predicted, targets});
     return RNN_OK;
-}
-
-static rnn_status shard_gradient(rnn_executor *e, worker *w, const rnn_batch *batch, size_t shard,
-                                 float *packed)
-{
-    RNN_TRY(shard_forward(e, w, batch, shard, NULL));
-    return rnn_runner_backward(w->runner, packed);
 }
 
 /* -- The tree -------------------------------------------------------------------------------- */
@@ -249,21 +262,40 @@ static bool are_siblings(rnn_tree_node left, rnn_tree_node right)
     return left.size == right.size && left.offset % (2 * left.size) == 0;
 }
 
-/* Appends a node and adds up siblings as long as there are any: a carry chain. */
-static void push(node_stack *stack, node next, size_t count)
-{
-    while (stack->n_nodes > 0 && are_siblings(stack->nodes[stack->n_nodes - 1].place, next.place)) {
-        node left = stack->nodes[--stack->n_nodes];
+/*
+ * A node at the end of a stack, and those before it that it joins one after the other as siblings:
+ * a carry chain. sums[0] goes into sums[1], that into sums[2], and so on; all but the last are
+ * zeros then.
+ */
+typedef struct chain {
+    float *sums[RNN_TREE_MAX_NODES];
+    size_t length;
+} chain;
 
-        rnn_vector_add(left.sum, next.sum, count);
+/* Appends a node to the stack, which from now on says how it will be when the chain is done. */
+static chain push(node_stack *stack, node next)
+{
+    chain c = {.sums = {next.sum}, .length = 1};
+
+    while (stack->n_nodes > 0 && are_siblings(stack->nodes[stack->n_nodes - 1].place, next.place)) {
         stack->spare[stack->n_spare++] = next.sum;
-        next = left;
+        next.sum = stack->nodes[--stack->n_nodes].sum;
+        next.place.offset -= next.place.size;
         next.place.size *= 2;
+        c.sums[c.length++] = next.sum;
     }
     stack->nodes[stack->n_nodes++] = next;
+    return c;
 }
 
-/* A zeroed packed gradient that the worker may fill. */
+/* Adds up a part of the values. */
+static void add_chain(const chain *c, size_t first, size_t count)
+{
+    for (size_t i = 1; i < c->length; i++)
+        rnn_vector_move(c->sums[i] + first, c->sums[i - 1] + first, count);
+}
+
+/* A packed gradient of zeros. */
 static rnn_status take_buffer(rnn_executor *e, worker *w, float **buffer)
 {
     node_stack *tree = &w->tree;
@@ -271,32 +303,56 @@ static rnn_status take_buffer(rnn_executor *e, worker *w, float **buffer)
     if (tree->n_spare == 0)
         return RNN_ALLOC(buffer, e->packed_size, "a gradient");
     *buffer = tree->spare[--tree->n_spare];
-    memset(*buffer, 0, e->packed_size * sizeof(float));
     return RNN_OK;
 }
 
 /* The nodes of the last batch are used up. */
-static void clear_tree(worker *w)
+static void clear_tree(const rnn_executor *e, worker *w)
 {
-    while (w->tree.n_nodes > 0)
-        w->tree.spare[w->tree.n_spare++] = w->tree.nodes[--w->tree.n_nodes].sum;
+    while (w->tree.n_nodes > 0) {
+        float *sum = w->tree.nodes[--w->tree.n_nodes].sum;
+
+        memset(sum, 0, e->packed_size * sizeof *sum);
+        w->tree.spare[w->tree.n_spare++] = sum;
+    }
+}
+
+/* Backward through all stages; each stage's gradient joins the tree while the cache still has it.
+ */
+static rnn_status backward_into(rnn_executor *e, worker *w, const chain *c)
+{
+    for (size_t s = rnn_model_n_stages(e->cfg.model); s-- > 0;) {
+        rnn_plan_part part = rnn_plan_stage_part(e->plan, s);
+        double begin;
+
+        RNN_TRY(rnn_runner_backward_stage(w->runner, s, c->sums[0]));
+        begin = rnn_timeline_begin(e->timeline);
+        add_chain(c, part.offset, part.count);
+        record(e, w, RNN_PHASE_ADD, begin);
+    }
+    return RNN_OK;
 }
 
 static rnn_status worker_gradients(rnn_executor *e, worker *w, const void *argument)
 {
     const rnn_batch *batch = argument;
+    double begin = rnn_timeline_begin(e->timeline);
 
-    clear_tree(w);
+    clear_tree(e, w);
+    record(e, w, RNN_PHASE_ADD, begin);
     for (size_t shard = w->first; shard < w->first + w->count; shard++) {
         node leaf = {.place = {e->cfg.first_shard + shard, 1}};
-        rnn_status st = RNN_OK;
+        chain joined;
 
         RNN_TRY(take_buffer(e, w, &leaf.sum));
+        joined = push(&w->tree, leaf);
         e->results[shard] = (rnn_loss_sums){0};
-        if (batch->shard[shard].n_valid > 0)
-            st = shard_gradient(e, w, batch, shard, leaf.sum);
-        push(&w->tree, leaf, e->packed_size);
-        RNN_TRY(st);
+        if (batch->shard[shard].n_valid > 0) {
+            RNN_TRY(shard_forward(e, w, batch, shard, NULL));
+            RNN_TRY(backward_into(e, w, &joined));
+        } else {
+            add_chain(&joined, 0, e->packed_size);
+        }
     }
     return RNN_OK;
 }
@@ -319,30 +375,34 @@ static void own_part(const rnn_executor *e, const worker *w, size_t size, size_t
 static rnn_status join_part(rnn_executor *e, worker *w, const void *argument)
 {
     node_stack joined = {.n_nodes = 0};
+    double begin = rnn_timeline_begin(e->timeline);
     size_t first, count;
 
     (void)argument;
     own_part(e, w, e->packed_size, &first, &count);
     for (int i = 0; i < e->cfg.n_threads; i++)
         for (size_t k = 0; k < e->workers[i].tree.n_nodes; k++) {
-            node next = e->workers[i].tree.nodes[k];
+            chain c = push(&joined, e->workers[i].tree.nodes[k]);
 
-            next.sum += first;
             joined.n_spare = 0; /* all buffers stay with their workers */
-            push(&joined, next, count);
+            add_chain(&c, first, count);
         }
-    if (w == e->workers) /* its part begins at 0, so these are whole nodes */
+    if (w == e->workers)
         e->joined = joined;
+    record(e, w, RNN_PHASE_ADD, begin);
     return RNN_OK;
 }
 
 /* Unpacks every joined node into e->unpacked, each worker its part. */
 static rnn_status unpack_part(rnn_executor *e, worker *w, const void *argument)
 {
+    double begin = rnn_timeline_begin(e->timeline);
+
     (void)argument;
     for (size_t i = 0; i < e->joined.n_nodes; i++)
         rnn_plan_unpack(e->plan, e->joined.nodes[i].sum, e->unpacked[i], (size_t)(w - e->workers),
                         (size_t)e->cfg.n_threads);
+    record(e, w, RNN_PHASE_ADD, begin);
     return RNN_OK;
 }
 
@@ -365,11 +425,17 @@ rnn_status rnn_executor_gradients(rnn_executor *executor, const rnn_batch *batch
 
 /* -- Without the tree ------------------------------------------------------------------------ */
 
+static rnn_status shard_gradient(rnn_executor *e, worker *w, const rnn_batch *batch, size_t shard)
+{
+    RNN_TRY(shard_forward(e, w, batch, shard, NULL));
+    return rnn_runner_backward(w->runner, w->sum);
+}
+
 static rnn_status worker_begin(rnn_executor *e, worker *w, const void *argument)
 {
     const rnn_batch *batch = argument;
 
-    clear_tree(w);
+    clear_tree(e, w);
     w->last = w->count;
     RNN_TRY(take_buffer(e, w, &w->sum));
     w->tree.nodes[w->tree.n_nodes++] = (node){.sum = w->sum}; /* remember it for clear_tree */
@@ -379,7 +445,7 @@ static rnn_status worker_begin(rnn_executor *e, worker *w, const void *argument)
             w->last = i;
     }
     for (size_t i = 0; i < w->last && w->last < w->count; i++)
-        RNN_TRY(shard_gradient(e, w, batch, w->first + i, w->sum));
+        RNN_TRY(shard_gradient(e, w, batch, w->first + i));
     if (w->last < w->count)
         RNN_TRY(shard_forward(e, w, batch, w->first + w->last, NULL));
     return RNN_OK;

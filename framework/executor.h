@@ -20,6 +20,7 @@
 #include "framework/objective.h"
 #include "kernels/loss.h"
 #include "kernels/status.h"
+#include "kernels/timeline.h"
 
 typedef struct rnn_executor rnn_executor;
 
@@ -38,6 +39,10 @@ typedef struct rnn_executor_cfg {
 /* Creates each worker and its buffers in its own thread. */
 rnn_status rnn_executor_create(rnn_executor **out, const rnn_executor_cfg *cfg);
 void rnn_executor_destroy(rnn_executor **executor);
+
+/* From now on records what its workers do, each in the track of its number; NULL ends that. The
+ * timeline, of at least n_threads tracks, is borrowed. */
+void rnn_executor_record(rnn_executor *executor, rnn_timeline *timeline);
 
 /* Brings the parameters [model size] into the kernels' layouts; before use and after each update.
  * The array must stay unchanged while the executor computes with it. */

@@ -354,3 +354,19 @@ void rnn_run_destroy(rnn_run **run)
     rnn_free(r);
     *run = NULL;
 }
+
+double rnn_run_begin(const rnn_run *run)
+{
+    return rnn_timeline_begin(run->timeline);
+}
+
+void rnn_run_end(const rnn_run *run, rnn_phase phase, double begin)
+{
+    rnn_timeline_end(run->timeline, 0, phase, -1, begin);
+}
+
+void rnn_run_record(rnn_run *run, rnn_timeline *timeline)
+{
+    run->timeline = timeline;
+    rnn_executor_record(run->executor, timeline);
+}

@@ -53,7 +53,8 @@ typedef struct rnn_run {
     rnn_loader *loader[RNN_N_SPLITS]; /* NULL for an empty split */
     double *news;      /* [RNN_STEP_SLOTS + n_shards], what ranks tell each other per step */
     double *predicted; /* [train samples][seq_len] class + 1, 0 = not this rank's; of texts only */
-    uint64_t total_steps; /* where the run ends */
+    uint64_t total_steps;   /* where the run ends */
+    rnn_timeline *timeline; /* borrowed; NULL unless what runs when is recorded */
 } rnn_run;
 
 /*
@@ -64,6 +65,13 @@ typedef struct rnn_run {
 rnn_status rnn_run_create(rnn_run **out, const rnn_config *config, const rnn_run_use *use,
                           rnn_comm *comm);
 void rnn_run_destroy(rnn_run **run);
+
+/* Around what is recorded in the main thread (kernels/timeline.h). */
+double rnn_run_begin(const rnn_run *run);
+void rnn_run_end(const rnn_run *run, rnn_phase phase, double begin);
+
+/* From now on records what runs when; NULL ends that. A track for each thread; borrowed. */
+void rnn_run_record(rnn_run *run, rnn_timeline *timeline);
 
 /* The digest of the parameters, as it is printed and compared. */
 uint64_t rnn_run_digest(const rnn_run *run);

@@ -20,6 +20,8 @@ struct rnn_runner {
     float **gradients;       /* [n_stages + 1]; of values; gradients[0] only if wanted */
     rnn_slice slice, single; /* as it comes; and for stages after a select */
     int32_t *single_length;  /* [rows] */
+    rnn_timeline *timeline;
+    size_t track;
 };
 
 /* -- Plan ------------------------------------------------------------------------------------ */
@@ -175,6 +177,12 @@ void rnn_runner_destroy(rnn_runner **runner)
     *runner = NULL;
 }
 
+void rnn_runner_record(rnn_runner *runner, rnn_timeline *timeline, size_t track)
+{
+    runner->timeline = timeline;
+    runner->track = track;
+}
+
 /* Values of a slice that has the given shape. */
 static rnn_status count_values(size_t *count, rnn_shape shape, size_t seq_len, size_t rows)
 {
@@ -250,7 +258,10 @@ rnn_status rnn_runner_forward(rnn_runner *runner, const rnn_slice *slice, const 
     r->slice = *slice;
     make_single(r);
     for (size_t s = 0; s < r->plan->n_stages; s++) {
+        double begin = rnn_timeline_begin(r->timeline);
+
         RNN_TRY(r->plan->classes[s]->forward(r->workers[s], slice_for(r, s), x, r->values[s + 1]));
+        rnn_timeline_end(r->timeline, r->track, RNN_PHASE_FORWARD, (int)s, begin);
         x = r->values[s + 1];
     }
     *y = x;
@@ -262,18 +273,27 @@ float *rnn_runner_dy(rnn_runner *runner)
     return runner->gradients[runner->plan->n_stages];
 }
 
-rnn_status rnn_runner_backward_stage(rnn_runner *runner, size_t stage, float *packed)
+static rnn_status backward_stage(rnn_runner *r, size_t stage, float *packed)
 {
-    const rnn_stage_class *class = runner->plan->classes[stage];
-    const rnn_plan_part *parts = runner->plan->parts;
-    const float *dy = runner->gradients[stage + 1];
-    float *dx = runner->gradients[stage];
+    const rnn_stage_class *class = r->plan->classes[stage];
+    const rnn_plan_part *parts = r->plan->parts;
+    const float *dy = r->gradients[stage + 1];
+    float *dx = r->gradients[stage];
 
     if (class->backward_tied != NULL)
-        return class->backward_tied(runner->workers[stage], slice_for(runner, stage), dy, dx,
+        return class->backward_tied(r->workers[stage], slice_for(r, stage), dy, dx,
                                     packed + parts[stage].offset, packed + parts[0].offset);
-    return class->backward(runner->workers[stage], slice_for(runner, stage), dy, dx,
+    return class->backward(r->workers[stage], slice_for(r, stage), dy, dx,
                            packed + parts[stage].offset);
+}
+
+rnn_status rnn_runner_backward_stage(rnn_runner *runner, size_t stage, float *packed)
+{
+    double begin = rnn_timeline_begin(runner->timeline);
+    rnn_status st = backward_stage(runner, stage, packed);
+
+    rnn_timeline_end(runner->timeline, runner->track, RNN_PHASE_BACKWARD, (int)stage, begin);
+    return st;
 }
 
 rnn_status rnn_runner_backward(rnn_runner *runner, float *packed)

@@ -14,6 +14,7 @@
 #include "framework/model.h"
 #include "framework/stage.h"
 #include "kernels/status.h"
+#include "kernels/timeline.h"
 
 typedef struct rnn_plan rnn_plan;
 typedef struct rnn_runner rnn_runner;
@@ -52,6 +53,9 @@ void rnn_plan_unpack(const rnn_plan *plan, const float *packed, float *grads, si
 /* Call it in the thread that will use it. `wants_dx`: the gradient of the input is needed. */
 rnn_status rnn_runner_create(rnn_runner **out, const rnn_plan *plan, bool wants_dx);
 void rnn_runner_destroy(rnn_runner **runner);
+
+/* From now on records its stages in a track; NULL ends that. The timeline is borrowed. */
+void rnn_runner_record(rnn_runner *runner, rnn_timeline *timeline, size_t track);
 
 /* Takes the memory for slices of up to this size now. */
 rnn_status rnn_runner_reserve(rnn_runner *runner, size_t seq_len, size_t rows);

@@ -43,8 +43,11 @@ static double fold(const double *values, size_t count)
 /* Collective. Sums the news over ranks; if any rank failed, all return its status and message. */
 static rnn_status exchange(rnn_run *run, rnn_status mine)
 {
+    double begin = rnn_run_begin(run);
+
     run->news[SLOT_FAILED] = mine != RNN_OK;
     RNN_TRY(rnn_comm_sum_exact(run->comm, run->news, RNN_STEP_SLOTS + run->n_shards));
+    rnn_run_end(run, RNN_PHASE_NEWS, begin);
     return run->news[SLOT_FAILED] > 0 ? rnn_comm_agree(run->comm, mine) : RNN_OK;
 }
 
@@ -81,8 +84,10 @@ static place_in_step place_of(const rnn_run *run, const rnn_batch *batch, size_t
 static rnn_status add_tree(rnn_run *run, float *const *nodes, size_t n_nodes, place_in_step place)
 {
     float *sum = place.is_first ? run->grads : run->batch_grads;
+    double begin = rnn_run_begin(run);
 
     RNN_TRY(rnn_reducer_tree(run->reducer, nodes, n_nodes, sum));
+    rnn_run_end(run, RNN_PHASE_REDUCE, begin);
     if (!place.is_first)
         rnn_vector_add(run->grads, sum, rnn_model_size(run->model));
     return RNN_OK;
@@ -94,6 +99,7 @@ static rnn_status add_buckets(rnn_run *run, place_in_step place)
 {
     float *mine = place.is_first ? run->grads : run->batch_grads;
     rnn_status st = RNN_OK;
+    double begin;
 
     for (size_t s = rnn_model_n_stages(run->model); s-- > 0;) {
         const rnn_stage *stage = rnn_model_stage(run->model, s);
@@ -107,7 +113,9 @@ static rnn_status add_buckets(rnn_run *run, place_in_step place)
         if (place.is_last && stage->count > 0)
             RNN_TRY(rnn_reducer_start(run->reducer, run->grads, stage->offset, stage->count));
     }
+    begin = rnn_run_begin(run);
     RNN_TRY(rnn_reducer_wait(run->reducer));
+    rnn_run_end(run, RNN_PHASE_REDUCE, begin);
     return rnn_comm_agree(run->comm, st);
 }
 
@@ -116,8 +124,11 @@ static rnn_status add_buckets(rnn_run *run, place_in_step place)
 static rnn_status forward_backward(rnn_run *run, uint64_t number, const rnn_batch **batch,
                                    float *const **nodes, size_t *n_nodes)
 {
+    double begin = rnn_run_begin(run);
+
     rnn_comm_note_activity(run->comm, "reading data");
     RNN_TRY(rnn_loader_next(run->loader[RNN_SPLIT_TRAIN], batch));
+    rnn_run_end(run, RNN_PHASE_DATA, begin);
     rnn_comm_note_activity(run->comm, "training");
     if (*batch == NULL)
         return RNN_FAIL(RNN_ERR_INTERNAL, "the loader has no batch left in this epoch");
@@ -172,8 +183,10 @@ static rnn_status update(rnn_run *run, uint64_t epoch, const rnn_nonfinite_place
     float scale = rnn_objective_gradient_scale(&run->objective, (double)n_targets);
     double norm; /* asked for so that a gradient that is not finite changes nothing */
     double lr = rnn_schedule_lr(&run->schedule, run->lr, epoch, at->step, run->total_steps);
+    double begin = rnn_run_begin(run);
     rnn_status st = rnn_optimizer_step(run->optimizer, run->params, run->grads, scale, lr, &norm);
 
+    rnn_run_end(run, RNN_PHASE_UPDATE, begin);
     if (st == RNN_ERR_NONFINITE)
         return rnn_nonfinite_gradient(run, at);
     RNN_TRY(st);
@@ -193,8 +206,9 @@ static rnn_status skip(rnn_run *run, uint64_t step, rnn_step_result *result)
     return rnn_nonfinite_check_params(run, step);
 }
 
-rnn_status rnn_train_step(rnn_run *run, uint64_t epoch, uint64_t step, bool checkpoint_due,
-                          rnn_step_result *result)
+/* Collective. */
+static rnn_status take_step(rnn_run *run, uint64_t epoch, uint64_t step, bool checkpoint_due,
+                            rnn_step_result *result)
 {
     rnn_nonfinite_place at = {.step = step};
     bool is_last = false;
@@ -205,6 +219,16 @@ rnn_status rnn_train_step(rnn_run *run, uint64_t epoch, uint64_t step, bool chec
     if (!result->is_skipped)
         RNN_TRY(tolerate(run, update(run, epoch, &at, result->n_targets), result));
     return result->is_skipped ? skip(run, step, result) : RNN_OK;
+}
+
+rnn_status rnn_train_step(rnn_run *run, uint64_t epoch, uint64_t step, bool checkpoint_due,
+                          rnn_step_result *result)
+{
+    double begin = rnn_timeline_begin(run->timeline);
+    rnn_status st = take_step(run, epoch, step, checkpoint_due, result);
+
+    rnn_timeline_end(run->timeline, 0, RNN_PHASE_STEP, (int)(step + 1), begin);
+    return st;
 }
 
 /* -- Evaluation ------------------------------------------------------------------------------ */
@@ -236,6 +260,7 @@ static rnn_status evaluate_own(rnn_run *run, rnn_split split, bool may_stop)
 rnn_status rnn_evaluate(rnn_run *run, rnn_split split, bool may_stop, rnn_scores *scores)
 {
     double n_samples = (double)rnn_dataset_get_info(run->dataset)->n_samples[split], loss;
+    double begin = rnn_run_begin(run);
 
     *scores = rnn_no_scores;
     if (run->loader[split] == NULL)
@@ -248,5 +273,7 @@ rnn_status rnn_evaluate(rnn_run *run, rnn_split split, bool may_stop, rnn_scores
         return RNN_FAIL(RNN_STOPPED, "stopped as asked during an evaluation, of which nothing is "
                                      "kept; the same command does it again");
     loss = rnn_objective_mean(&run->objective, total_loss(run), run->news[SLOT_TARGETS], n_samples);
-    return rnn_metrics_finish(run->metrics, run->comm, loss, scores);
+    RNN_TRY(rnn_metrics_finish(run->metrics, run->comm, loss, scores));
+    rnn_run_end(run, RNN_PHASE_EVALUATE, begin);
+    return RNN_OK;
 }

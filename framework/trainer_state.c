@@ -145,9 +145,13 @@ rnn_status rnn_trainer_write_files(rnn_trainer *t, bool is_best, char **path)
 
 rnn_status rnn_trainer_compare_replicas(rnn_trainer *t)
 {
+    double begin;
+
     if (t->progress.step > 0 && t->compared_step == t->progress.step)
         return RNN_OK;
+    begin = rnn_run_begin(t->run);
     RNN_TRY(rnn_replicas_compare(t->run, t->progress.step));
+    rnn_run_end(t->run, RNN_PHASE_COMPARE, begin);
     t->compared_step = t->progress.step;
     return RNN_OK;
 }
@@ -159,14 +163,17 @@ rnn_status rnn_trainer_compare_replicas(rnn_trainer *t)
 rnn_status rnn_trainer_save(rnn_trainer *t, bool is_best, bool is_final, char **path)
 {
     rnn_status st;
+    double begin;
 
     rnn_trainer_advance_clock(t);
     RNN_TRY(rnn_trainer_compare_replicas(t));
+    begin = rnn_run_begin(t->run);
     rnn_comm_note_activity(t->run->comm, "writing a checkpoint");
     RNN_TRY(gather_carried(t));
     st = rnn_trainer_is_first(t) ? rnn_trainer_write_files(t, is_best, path) : RNN_OK;
     st = rnn_comm_agree(t->run->comm, st);
     t->last_checkpoint = rnn_clock_seconds();
+    rnn_run_end(t->run, RNN_PHASE_CHECKPOINT, begin);
     if (st == RNN_OK) {
         t->failed_checkpoints = 0;
         return RNN_OK;

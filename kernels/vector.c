@@ -18,6 +18,16 @@ void rnn_vector_add(float *into, const float *from, size_t count)
 }
 
 RNN_TARGET_CLONES
+void rnn_vector_move(float *restrict into, float *restrict from, size_t count)
+{
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        into[i] += from[i];
+        from[i] = 0.0f;
+    }
+}
+
+RNN_TARGET_CLONES
 void rnn_vector_add_to(float *sum, const float *a, const float *b, size_t count)
 {
 #pragma omp simd

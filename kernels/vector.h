@@ -14,6 +14,9 @@ enum { RNN_BLOCK = 4096 };
 /* into[i] += from[i]. */
 void rnn_vector_add(float *into, const float *from, size_t count);
 
+/* into[i] += from[i]; from[i] = 0. */
+void rnn_vector_move(float *into, float *from, size_t count);
+
 /* sum[i] = a[i] + b[i]. */
 void rnn_vector_add_to(float *sum, const float *a, const float *b, size_t count);
 

@@ -19,6 +19,7 @@
 #include "framework/run.h"
 #include "framework/show.h"
 #include "framework/signals.h"
+#include "framework/trace.h"
 #include "framework/trained.h"
 #include "framework/trainer.h"
 #include "framework/write_text.h"
@@ -47,6 +48,21 @@ static rnn_status print_plan(rnn_run *run)
     return RNN_OK;
 }
 
+/* Collective. A run that ends early, or badly, is traced too. */
+static rnn_status train(rnn_run *run, const char *trace_path)
+{
+    rnn_trace *trace;
+    rnn_status st, written;
+
+    if (trace_path == NULL)
+        return rnn_train(run);
+    RNN_TRY(rnn_trace_begin(&trace, run, trace_path));
+    st = rnn_train(run);
+    written = rnn_comm_is_broken() ? RNN_OK : rnn_trace_write(trace);
+    rnn_trace_end(&trace);
+    return st == RNN_OK ? written : st;
+}
+
 /* Collective. */
 static rnn_status execute(const rnn_options *options, const rnn_config *config, rnn_comm *comm)
 {
@@ -65,7 +81,7 @@ static rnn_status execute(const rnn_options *options, const rnn_config *config, 
         st = rnn_import(run, options->weights);
         break;
     default:
-        st = rnn_train(run);
+        st = train(run, options->trace);
         break;
     }
     rnn_run_destroy(&run);

@@ -41,6 +41,8 @@ static const char help_text[] =
     "1\n"
     "  --top-k K         sample: choose among the K likeliest; default 0 = all\n"
     "  --seed S          sample: another one, another text; default 1\n"
+    "  --trace FILE      train: also write what every thread of every rank did when, for\n"
+    "                    ui.perfetto.dev or chrome://tracing\n"
     "  --check           check configuration, data and model, print what would run, and exit\n"
     "  --help            this text\n"
     "  --help-config     every key of the configuration with bounds and default\n"
@@ -67,7 +69,7 @@ static rnn_status add_override(rnn_options *out, const char *text)
 /* What was given beside the words and --set. */
 typedef struct extras {
     bool check;
-    const char *from, *output;
+    const char *from, *output, *trace;
     const char *sampling; /* the last option of sample */
 } extras;
 
@@ -97,7 +99,7 @@ static const subcommand *find_subcommand(const char *word)
     return NULL;
 }
 
-/* --from and -o belong to some commands, which cannot do without. */
+/* --from, --trace and -o belong to some commands; --from and -o have to be there. */
 static rnn_status take_files(rnn_options *out, const extras *given)
 {
     bool is_import = out->command == RNN_COMMAND_IMPORT;
@@ -108,6 +110,8 @@ static rnn_status take_files(rnn_options *out, const extras *given)
         return RNN_FAIL(RNN_ERR_USAGE, "--from is only for rnntrain import");
     if (given->output != NULL && !is_export && !is_predict)
         return RNN_FAIL(RNN_ERR_USAGE, "-o is only for rnntrain export and predict");
+    if (given->trace != NULL && out->command != RNN_COMMAND_TRAIN)
+        return RNN_FAIL(RNN_ERR_USAGE, "--trace is only for training");
     if (is_import && given->from == NULL)
         return RNN_FAIL(RNN_ERR_USAGE, "import: no weights given (--from FILE)");
     if ((is_export || is_predict) && given->output == NULL)
@@ -117,6 +121,7 @@ static rnn_status take_files(rnn_options *out, const extras *given)
         return RNN_FAIL(RNN_ERR_USAGE, "export and --set do not go together");
     out->weights = is_import ? given->from : is_export ? given->output : NULL;
     out->output = is_predict ? given->output : NULL;
+    out->trace = given->trace;
     return RNN_OK;
 }
 
@@ -198,6 +203,7 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
         CHECK,
         FROM,
         OUTPUT,
+        TRACE,
         PROMPT,
         LENGTH,
         TEMPERATURE,
@@ -211,6 +217,7 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
                                           {"check", no_argument, NULL, CHECK},
                                           {"from", required_argument, NULL, FROM},
                                           {"output", required_argument, NULL, OUTPUT},
+                                          {"trace", required_argument, NULL, TRACE},
                                           {"prompt", required_argument, NULL, PROMPT},
                                           {"length", required_argument, NULL, LENGTH},
                                           {"temperature", required_argument, NULL, TEMPERATURE},
@@ -241,6 +248,9 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
         case OUTPUT:
         case 'o':
             given.output = optarg;
+            break;
+        case TRACE:
+            given.trace = optarg;
             break;
         case PROMPT:
             given.sampling = known[index].name;

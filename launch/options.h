@@ -34,6 +34,7 @@ typedef struct rnn_options {
     const char *data;    /* eval, predict: other data than the configuration's; else NULL */
     const char *weights; /* import: --from, export: -o; else NULL */
     const char *output;  /* predict: -o; else NULL */
+    const char *trace;   /* training: --trace; else NULL */
     rnn_write_cfg write; /* sample */
     const char *overrides[RNN_OPTIONS_MAX_OVERRIDES];
     size_t n_overrides;

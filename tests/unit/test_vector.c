@@ -46,6 +46,30 @@ static void add_adds_each_value_once(void **unused)
     rnn_free(before);
 }
 
+static void move_adds_and_leaves_zeros(void **unused)
+{
+    float *source = random_values(LONGEST, 6), *from = random_values(LONGEST + 1, 6);
+    float *into = random_values(LONGEST + 1, 7), *before = random_values(LONGEST + 1, 7);
+
+    (void)unused;
+    for (size_t l = 0; l < N_LENGTHS; l++) {
+        memcpy(into, before, (LONGEST + 1) * sizeof *into);
+        memcpy(from, source, LONGEST * sizeof *from);
+        from[LONGEST] = 1.0f;
+        rnn_vector_move(into, from, lengths[l]);
+        for (size_t i = 0; i < lengths[l]; i++) {
+            assert_true(into[i] == before[i] + source[i]);
+            assert_true(from[i] == 0.0f);
+        }
+        assert_true(into[lengths[l]] == before[lengths[l]]);
+        assert_true(from[lengths[l]] != 0.0f);
+    }
+    rnn_free(source);
+    rnn_free(from);
+    rnn_free(into);
+    rnn_free(before);
+}
+
 static void add_to_leaves_its_inputs_alone(void **unused)
 {
     float *a = random_values(LONGEST, 3), *b = random_values(LONGEST, 4);
@@ -164,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(add_adds_each_value_once),
+        cmocka_unit_test(move_adds_and_leaves_zeros),
         cmocka_unit_test(add_to_leaves_its_inputs_alone),
         cmocka_unit_test(square_sum_counts_each_value_once),
         cmocka_unit_test(square_sum_has_the_same_bits_for_any_number_of_threads),
