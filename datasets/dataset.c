@@ -356,6 +356,11 @@ static void write_no_target(const rnn_dataset_info *info, size_t length, size_t 
     }
 }
 
+bool rnn_dataset_is_in_memory(const rnn_dataset *dataset)
+{
+    return !dataset->reader->reads_late;
+}
+
 static rnn_status gather_row(const rnn_dataset *dataset, rnn_dataset_origin from, size_t length,
                              size_t row, size_t rows, const rnn_dataset_slice *into)
 {

@@ -245,6 +245,9 @@ typedef struct rnn_dataset_slice {
     float *target;   /* [rows][n_target_values] or [seq_len][rows][n_target_values] */
 } rnn_dataset_slice;
 
+/* Whether gathering samples reads no files: it takes little time then, and cannot fail. */
+bool rnn_dataset_is_in_memory(const rnn_dataset *dataset);
+
 /*
  * Assembles samples as one slice. Thread-safe; fails only where samples are read from files while
  * they are used: RNN_ERR_IO, RNN_ERR_DATA. Beyond the end of a sample and in rows

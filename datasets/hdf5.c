@@ -356,6 +356,7 @@ static const char *const keys[] = {
 };
 
 const rnn_reader rnn_hdf5_reader = {
+    .reads_late = true,
     .name = "hdf5",
     .keys = keys,
     .recognizes = recognizes,

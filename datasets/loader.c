@@ -39,7 +39,7 @@ struct rnn_loader {
     shard_sizes sizes;
     slot slots[N_SLOTS];
 
-    rnn_sampler *sampler; /* the thread's own, once it runs */
+    rnn_sampler *sampler; /* the thread's own, if there is one */
     double padding, padding_ungrouped;
 
     pthread_t thread;
@@ -55,7 +55,7 @@ struct rnn_loader {
     char message[1024];
 };
 
-/* -- The thread ---------------------------------------------------------------------------------*/
+/* -- Assembling ---------------------------------------------------------------------------------*/
 
 /* Where shard i of this rank is put together. */
 static rnn_dataset_slice slice_at(const rnn_loader *loader, const slot *in, size_t i)
@@ -79,11 +79,11 @@ static bool is_ragged(const rnn_batch_shard *shard)
     return false;
 }
 
-static rnn_status assemble_shard(const rnn_loader *loader, slot *into, size_t i)
+/* All but the values. */
+static void begin_shard(const rnn_loader *loader, slot *into, size_t i)
 {
-    const rnn_loader_cfg *cfg = &loader->cfg;
     size_t rows = into->batch.rows, number = into->batch.number;
-    size_t global = cfg->first_shard + i; /* number of the shard */
+    size_t global = loader->cfg.first_shard + i; /* number of the shard */
     rnn_dataset_slice slice = slice_at(loader, into, i);
     rnn_batch_shard *shard = &into->shard[i];
     const uint64_t *index;
@@ -99,22 +99,39 @@ static rnn_status assemble_shard(const rnn_loader *loader, slot *into, size_t i)
         .sample_id = into->sample_id + i * rows,
     };
     memcpy(into->sample_id + i * rows, index, shard->n_valid * sizeof *index);
-    RNN_TRY(rnn_dataset_gather(cfg->dataset, cfg->split, index, shard->n_valid, rows,
-                               shard->seq_len, &slice));
+}
+
+static rnn_status fill_shard(const rnn_loader *loader, const slot *into, size_t i)
+{
+    const rnn_loader_cfg *cfg = &loader->cfg;
+    rnn_dataset_slice slice = slice_at(loader, into, i);
+    rnn_batch_shard *shard = &into->shard[i];
+
+    RNN_TRY(rnn_dataset_gather(cfg->dataset, cfg->split, shard->sample_id, shard->n_valid,
+                               into->batch.rows, shard->seq_len, &slice));
     shard->is_ragged = is_ragged(shard);
     return RNN_OK;
 }
 
-static rnn_status assemble(const rnn_loader *loader, slot *into, place at)
+static void begin_batch(const rnn_loader *loader, slot *into, place at)
 {
     rnn_sampler_set_epoch(loader->sampler, at.epoch);
     into->batch.epoch = at.epoch;
     into->batch.number = at.batch;
     into->batch.n_samples = rnn_sampler_batch_samples(loader->sampler, at.batch);
     for (size_t i = 0; i < loader->cfg.n_shards; i++)
-        RNN_TRY(assemble_shard(loader, into, i));
+        begin_shard(loader, into, i);
+}
+
+static rnn_status assemble(const rnn_loader *loader, slot *into, place at)
+{
+    begin_batch(loader, into, at);
+    for (size_t i = 0; i < loader->cfg.n_shards; i++)
+        RNN_TRY(fill_shard(loader, into, i));
     return RNN_OK;
 }
+
+/* -- The thread ---------------------------------------------------------------------------------*/
 
 static bool has_work(const rnn_loader *loader)
 {
@@ -272,9 +289,12 @@ rnn_status rnn_loader_create(rnn_loader **out, const rnn_loader_cfg *cfg)
     rnn_sampler_padding(loader->sampler, &loader->padding, &loader->padding_ungrouped);
     loader->n_batches = rnn_sampler_n_batches(loader->sampler);
     loader->wanted.batch = loader->n_batches;
-    for (size_t i = 0; i < N_SLOTS; i++)
+    for (size_t i = 0; i < (cfg->is_filled_later ? 1 : N_SLOTS); i++)
         RNN_TRY_GOTO(st, create_slot(&loader->slots[i], loader), done);
-    RNN_TRY_GOTO(st, start_thread(loader), done);
+    if (cfg->is_filled_later)
+        loader->slots[0].batch.filler = loader;
+    else
+        RNN_TRY_GOTO(st, start_thread(loader), done);
     *out = loader;
     loader = NULL;
 done:
@@ -336,13 +356,20 @@ static bool is_settled(const rnn_loader *loader)
            loader->failure != RNN_OK;
 }
 
-rnn_status rnn_loader_next(rnn_loader *loader, const rnn_batch **out)
+/* Without a thread. */
+static const rnn_batch *begin_next(rnn_loader *loader)
+{
+    if (loader->wanted.batch == loader->n_batches)
+        return NULL;
+    begin_batch(loader, &loader->slots[0], loader->wanted);
+    loader->wanted.batch++;
+    return &loader->slots[0].batch;
+}
+
+static rnn_status wait_for_next(rnn_loader *loader, const rnn_batch **out)
 {
     rnn_status st = RNN_OK;
 
-    *out = NULL;
-    if (!loader->has_place)
-        return RNN_FAIL(RNN_ERR_INTERNAL, "the loader was asked for a batch before any seek");
     pthread_mutex_lock(&loader->mutex);
     if (!is_settled(loader)) {
         double start = rnn_clock_seconds();
@@ -358,6 +385,24 @@ rnn_status rnn_loader_next(rnn_loader *loader, const rnn_batch **out)
     pthread_cond_broadcast(&loader->changed);
     pthread_mutex_unlock(&loader->mutex);
     return st;
+}
+
+rnn_status rnn_loader_next(rnn_loader *loader, const rnn_batch **out)
+{
+    *out = NULL;
+    if (!loader->has_place)
+        return RNN_FAIL(RNN_ERR_INTERNAL, "the loader was asked for a batch before any seek");
+    if (loader->has_thread)
+        return wait_for_next(loader, out);
+    *out = begin_next(loader);
+    return RNN_OK;
+}
+
+rnn_status rnn_batch_fill(const rnn_batch *batch, size_t shard)
+{
+    if (batch->filler == NULL)
+        return RNN_OK;
+    return fill_shard(batch->filler, &batch->filler->slots[0], shard);
 }
 
 void rnn_loader_padding(const rnn_loader *loader, double *share, double *share_ungrouped)

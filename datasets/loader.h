@@ -1,6 +1,7 @@
 /*
- * Assembles this rank's shards of the next batch in a thread of its own while the current batch
- * computes.
+ * This rank's shards of each batch. They are assembled in a thread of its own while the batch
+ * before computes; or, from samples that lie in memory, by the threads that compute them, just
+ * before they do: with all cores at work a further thread only gets in their way.
  */
 #ifndef RNN_DATASETS_LOADER_H
 #define RNN_DATASETS_LOADER_H
@@ -36,6 +37,7 @@ typedef struct rnn_batch {
     size_t n_shards;              /* of this rank */
     size_t rows;                  /* of every slice */
     const rnn_batch_shard *shard; /* [n_shards] */
+    struct rnn_loader *filler;    /* for rnn_batch_fill; NULL: nothing is left to be done */
 } rnn_batch;
 
 typedef struct rnn_loader rnn_loader;
@@ -45,9 +47,10 @@ typedef struct rnn_loader_cfg {
     rnn_split split;
     rnn_sampler_cfg sampler;      /* seq_len is the dataset's, whatever stands here */
     size_t first_shard, n_shards; /* this rank's run of shards */
+    bool is_filled_later;         /* no thread: whoever uses a shard calls rnn_batch_fill first */
 } rnn_loader_cfg;
 
-/* Starts the thread. Nothing is assembled before the first rnn_loader_seek. */
+/* Starts the thread, if there is one. Nothing is assembled before the first rnn_loader_seek. */
 rnn_status rnn_loader_create(rnn_loader **out, const rnn_loader_cfg *cfg);
 
 /* Stops and joins the thread. */
@@ -68,6 +71,13 @@ rnn_status rnn_loader_seek(rnn_loader *loader, uint32_t epoch, size_t batch);
  * before the first seek is RNN_ERR_INTERNAL. Not thread-safe: one consumer.
  */
 rnn_status rnn_loader_next(rnn_loader *loader, const rnn_batch **out);
+
+/*
+ * Puts the values of a shard in their place where that was left to its user; before, only n_valid,
+ * seq_len and sample_id say something. Different shards may be filled by different threads at once.
+ * Errors are those of reading.
+ */
+rnn_status rnn_batch_fill(const rnn_batch *batch, size_t shard);
 
 /* See rnn_sampler_padding, of the first epoch and all ranks' shards. */
 void rnn_loader_padding(const rnn_loader *loader, double *share, double *share_ungrouped);

@@ -474,6 +474,7 @@ static const char *const keys[] = {
     "train_samples", "valid_samples",       "test_samples", NULL};
 
 const rnn_reader rnn_npy_reader = {.name = "npy",
+                                   .reads_late = true,
                                    .keys = keys,
                                    .recognizes = recognizes,
                                    .open = open_npy,

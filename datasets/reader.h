@@ -17,6 +17,9 @@ typedef struct rnn_reader {
      * of fractions itself, at the end of the training file. */
     bool splits_itself;
 
+    /* read_row reads a file, which may take its time or fail; the others' samples are in memory. */
+    bool reads_late;
+
     /*
      * Whether a file is of this format, by its first n bytes and its path, so that a file given to
      * another reader can be named for what it is. NULL: cannot tell.

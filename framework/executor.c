@@ -237,12 +237,15 @@ static int32_t *predicted_of(const rnn_executor *e, size_t shard)
 static rnn_status shard_forward(rnn_executor *e, worker *w, const rnn_batch *batch, size_t shard,
                                 const rnn_observer *observer)
 {
-    const rnn_slice slice = slice_of(e, batch, shard);
     const rnn_batch_shard *targets = &batch->shard[shard];
     int32_t *predicted = predicted_of(e, shard);
+    double begin = rnn_timeline_begin(e->timeline);
+    rnn_slice slice;
     const float *y;
-    double begin;
 
+    RNN_TRY(rnn_batch_fill(batch, shard));
+    record(e, w, RNN_PHASE_GATHER, begin);
+    slice = slice_of(e, batch, shard);
     RNN_TRY(rnn_runner_forward(w->runner, &slice, targets->x, &y));
     begin = rnn_timeline_begin(e->timeline);
     e->results[shard] =

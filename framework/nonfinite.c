@@ -147,6 +147,7 @@ static rnn_status is_shard_finite(rnn_run *run, const rnn_nonfinite_place *at,
             shards[i].n_valid = 0;
     }
     alone.shard = shards;
+    alone.filler = NULL; /* the values are there */
     RNN_TRY(rnn_executor_gradients(run->executor, &alone, at->number, &nodes, &n_nodes));
     *is_finite = true;
     for (size_t i = 0; i < n_nodes; i++)

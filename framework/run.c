@@ -109,6 +109,7 @@ static rnn_status create_loaders(rnn_run *run)
                         .is_stream = info->n_streams > 0,
                         .seed = (uint64_t)c->run.seed,
                         .length = rnn_dataset_lengths(run->dataset, (rnn_split)split)},
+            .is_filled_later = rnn_dataset_is_in_memory(run->dataset),
             .first_shard = run->first_shard,
             .n_shards = run->n_own_shards};
 

@@ -21,6 +21,7 @@ static const struct {
     const char *name;
     bool is_shared;
 } phases[RNN_N_PHASES] = {
+    [RNN_PHASE_GATHER] = {"gather", true},
     [RNN_PHASE_PACK] = {"pack", true},
     [RNN_PHASE_FORWARD] = {"forward", true},
     [RNN_PHASE_LOSS] = {"loss", true},

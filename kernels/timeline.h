@@ -14,6 +14,7 @@
 
 typedef enum rnn_phase {
     /* In every thread. */
+    RNN_PHASE_GATHER,   /* samples in memory into a shard */
     RNN_PHASE_PACK,     /* parameters into the kernels' layouts */
     RNN_PHASE_FORWARD,  /* of one stage */
     RNN_PHASE_LOSS,     /* and its gradient */

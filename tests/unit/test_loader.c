@@ -1,5 +1,6 @@
 #include "tests/unit/idx_files.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -135,6 +136,7 @@ static void assert_batch(const rnn_batch *batch, const rnn_loader_cfg *cfg, uint
         const uint64_t *index;
         size_t n = rnn_sampler_shard(sampler, number, cfg->first_shard + i, &index);
 
+        assert_int_equal(rnn_batch_fill(batch, i), RNN_OK);
         rnn_dataset_gather(dataset, cfg->split, index, n, rows, ROWS, &slice);
         assert_int_equal(shard->n_valid, n);
         assert_int_equal(shard->seq_len, ROWS);
@@ -174,6 +176,51 @@ static void batches_are_those_of_sampler_and_gather(void **state)
     }
     rnn_loader_destroy(&loader);
     assert_null(loader);
+    rnn_loader_destroy(&loader);
+}
+
+/* How many threads the process has. */
+static size_t n_threads(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    size_t n = 0;
+
+    assert_non_null(tasks);
+    for (const struct dirent *entry = readdir(tasks); entry != NULL; entry = readdir(tasks))
+        n += entry->d_name[0] != '.';
+    assert_int_equal(closedir(tasks), 0);
+    return n;
+}
+
+static void batches_filled_by_their_user_are_the_same(void **state)
+{
+    rnn_loader_cfg cfg = default_cfg();
+    size_t before = n_threads();
+    const rnn_batch *batch;
+    rnn_loader *loader;
+
+    (void)state;
+    cfg.is_filled_later = true;
+    loader = create(&cfg);
+    assert_int_equal(n_threads(), before);
+    assert_int_equal(rnn_loader_n_batches(loader), N_BATCHES);
+    for (uint32_t epoch = 0; epoch < 3; epoch++) {
+        seek(loader, epoch, 0);
+        assert_epoch(loader, &cfg, epoch, 0);
+    }
+    seek(loader, 7, N_BATCHES - 1);
+    assert_epoch(loader, &cfg, 7, N_BATCHES - 1);
+    seek(loader, 2, 1);
+    assert_batch(next(loader), &cfg, 2, 1);
+    seek(loader, 1, 0); /* in the midst of an epoch */
+    batch = next(loader);
+    assert_int_equal(rnn_batch_fill(batch, 0), RNN_OK);
+    assert_batch(batch, &cfg, 1, 0); /* once more does no harm */
+    assert_true(rnn_loader_wait_seconds(loader) == 0);
+    rnn_loader_destroy(&loader);
+    cfg.is_filled_later = false;
+    loader = create(&cfg);
+    assert_int_equal(n_threads(), before + 1);
     rnn_loader_destroy(&loader);
 }
 
@@ -693,6 +740,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_are_those_of_sampler_and_gather),
+        cmocka_unit_test(batches_filled_by_their_user_are_the_same),
         cmocka_unit_test(every_rank_gets_its_own_shards),
         cmocka_unit_test(the_short_last_batch_is_kept),
         cmocka_unit_test(a_rank_without_shards_sees_empty_batches),
