@@ -12,13 +12,14 @@
 #include "kernels/memory.h"
 
 static const rnn_reader *const readers[] = {
-    &rnn_images_reader, &rnn_series_reader, &rnn_strings_reader, &rnn_text_reader,
-    &rnn_table_reader,  &rnn_hdf5_reader,   &rnn_npy_reader,     &rnn_adding_reader,
+    &rnn_images_reader, &rnn_series_reader, &rnn_strings_reader,
+    &rnn_text_reader,   &rnn_table_reader,  &rnn_hdf5_reader,
+    &rnn_npy_reader,    &rnn_adding_reader, &rnn_noise_reader,
 };
 
 /* In the order of `readers`. */
-const char *const rnn_dataset_formats[] = {"idx",  "ts",  "strings", "text", "csv",
-                                           "hdf5", "npy", "adding",  NULL};
+const char *const rnn_dataset_formats[] = {"idx",  "ts",  "strings", "text",  "csv",
+                                           "hdf5", "npy", "adding",  "noise", NULL};
 
 enum { N_FORMATS = sizeof readers / sizeof *readers };
 

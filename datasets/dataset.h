@@ -135,7 +135,8 @@ typedef struct rnn_dataset_cfg {
     rnn_unit unit;
     size_t max_words, min_count; /* of the vocabulary of words; 0 = no limit */
 
-    size_t seq_len;   /* text, adding: steps of a sample */
+    size_t seq_len;    /* text, adding, noise: steps of a sample */
+    size_t n_features; /* noise: values of a step */
     size_t n_streams; /* text: so many readers side by side, each going on where it was; 0 = samples
                          that have nothing to do with each other */
 
@@ -208,6 +209,7 @@ bool rnn_dataset_format_uses(size_t format, const char *key);
  *   hdf5     arrays in HDF5 files, read while they are used, see datasets/hdf5.c.
  *   npy      arrays in NumPy's files, read while they are used, see datasets/npy.c.
  *   adding   drawn as they are asked for, see datasets/adding.c.
+ *   noise    drawn at once, without meaning, see datasets/noise.c.
  */
 rnn_status rnn_dataset_open(rnn_dataset **out, const rnn_dataset_cfg *cfg);
 void rnn_dataset_destroy(rnn_dataset **dataset);

@@ -52,7 +52,7 @@ typedef struct rnn_reader {
 } rnn_reader;
 
 extern const rnn_reader rnn_images_reader, rnn_series_reader, rnn_strings_reader, rnn_text_reader,
-    rnn_table_reader, rnn_hdf5_reader, rnn_npy_reader, rnn_adding_reader;
+    rnn_table_reader, rnn_hdf5_reader, rnn_npy_reader, rnn_adding_reader, rnn_noise_reader;
 
 /* For readers that normalise values: cfg.mean and cfg.std must be finite, cfg.std > 0. */
 rnn_status rnn_reader_check_scale(const rnn_dataset_cfg *cfg);

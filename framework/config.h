@@ -51,6 +51,7 @@ typedef struct rnn_config {
         int unit;                                   /* rnn_unit; characters */
         int64_t max_words, min_count;               /* 0, 1 */
         int64_t seq_len;
+        int64_t features;
         int missing;                     /* rnn_missing; refuse */
         rnn_string_list inputs, targets; /* strings: required */
         char *alphabet;                  /* strings: "" = the characters in use */

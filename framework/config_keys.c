@@ -187,6 +187,7 @@ const rnn_config_key rnn_config_keys[] = {
     {DATASET(min_count), INTEGER, RANGE(1, INT32_MAX), .fallback = "1",
      .help = "Only words that occur so often get a number of their own."},
     {DATASET(seq_len), INTEGER, RANGE(1, INT32_MAX), .help = "Steps of a sample."},
+    {DATASET(features), INTEGER, RANGE(1, MAX_SIZE), .help = "Values of a step."},
     {DATASET(missing), CHOICE(missing_choices), .fallback = "\"refuse\"",
      .help = "What stands in for a missing value; \"linear\" = between its neighbours."},
     {DATASET(inputs), LIST, RANGE(1, RNN_CONFIG_MAX_LIST),

@@ -46,6 +46,7 @@ static rnn_dataset_cfg from_config(const rnn_config *c)
         .max_words = (size_t)c->dataset.max_words,
         .min_count = (size_t)c->dataset.min_count,
         .seq_len = (size_t)c->dataset.seq_len,
+        .n_features = (size_t)c->dataset.features,
         .n_streams = c->train.carry_state ? (size_t)c->train.batch_size : 0,
         .columns = (const char *const *)c->dataset.columns.items,
         .n_columns = (size_t)c->dataset.columns.count,
