@@ -75,7 +75,7 @@ static rnn_status execute(const rnn_options *options, const rnn_config *config, 
         st = print_plan(run);
         break;
     case RNN_COMMAND_BENCH:
-        st = rnn_bench(run);
+        st = rnn_bench(run, &options->bench);
         break;
     case RNN_COMMAND_IMPORT:
         st = rnn_import(run, options->weights);
@@ -136,6 +136,8 @@ static rnn_status start(const rnn_options *options, rnn_status st, rnn_comm *com
         return write_text(options, comm);
     if (options->command == RNN_COMMAND_EVAL || options->command == RNN_COMMAND_PREDICT)
         return use_trained(options, comm);
+    if (options->config == NULL)
+        return rnn_bench_sweep(&options->bench, options->overrides, options->n_overrides, comm);
     st = rnn_comm_agree(comm, load_config(&config, options));
     if (st == RNN_OK)
         st = execute(options, &config, comm);

@@ -12,12 +12,14 @@
 #include <unistd.h>
 
 #include "kernels/memory.h"
+#include "launch/bench_options.h"
 
 enum { PATH_SIZE = 4096 };
 
 static const char help_text[] =
     "usage: rnntrain [OPTION...] CONFIG         train the network CONFIG describes\n"
-    "       rnntrain bench [OPTION...] CONFIG   time its step against the bare oneDNN primitives\n"
+    "       rnntrain bench [OPTION...] [CONFIG] time its step against the bare oneDNN primitives,\n"
+    "                                           or steps of many shapes on made-up data\n"
     "       rnntrain show [OPTION...] CONFIG    print parameters and shapes of its model\n"
     "       rnntrain show CHECKPOINT            the same of the model in a checkpoint\n"
     "       rnntrain export CHECKPOINT -o FILE  write its weights as a state_dict in HDF5\n"
@@ -34,6 +36,12 @@ static const char help_text[] =
     "                    may be repeated; layers by number: layer.0.hidden_size=64\n"
     "  --from FILE       import: the weights, as h5py writes a PyTorch state_dict; matched to the\n"
     "                    layers by names and shapes. The next rnntrain CONFIG trains on from them\n"
+    "  --cell CELL       bench without CONFIG: lstm, gru or rnn alone\n"
+    "  --shape T,B,I,H,L bench without CONFIG: so many steps, samples in a batch, inputs, units "
+    "and\n"
+    "                    layers, in place of the shapes that are built in\n"
+    "  --rounds N        bench: rounds of which it prints medians; default 15\n"
+    "  --json            bench: a line of JSON for every shape\n"
     "  -o, --output FILE export, predict: the file to write; h5py reads .h5\n"
     "  --prompt TEXT     sample: what the text begins with; default \"\"\n"
     "  --length N        sample: characters or words to write; default 500\n"
@@ -71,25 +79,28 @@ typedef struct extras {
     bool check;
     const char *from, *output, *trace;
     const char *sampling; /* the last option of sample */
+    const char *benching; /* the last option of bench */
+    const char *picking;  /* the last one that picks what it goes through */
 } extras;
 
 /* Words that come before what they are about; without one, the command is to train. */
 typedef struct subcommand {
     const char *name, *object;
     rnn_command command;
-    bool takes_data; /* a second word */
+    bool takes_data;   /* a second word */
+    bool may_be_alone; /* without its object */
 } subcommand;
 
 static const subcommand subcommands[] = {
-    {"bench", "configuration", RNN_COMMAND_BENCH, false},
-    {"show", "configuration or checkpoint", RNN_COMMAND_SHOW, false},
-    {"export", "checkpoint", RNN_COMMAND_EXPORT, false},
-    {"import", "configuration", RNN_COMMAND_IMPORT, false},
-    {"eval", "checkpoint", RNN_COMMAND_EVAL, true},
-    {"predict", "checkpoint", RNN_COMMAND_PREDICT, true},
-    {"sample", "checkpoint", RNN_COMMAND_SAMPLE, false},
+    {"bench", "configuration", RNN_COMMAND_BENCH, false, true},
+    {"show", "configuration or checkpoint", RNN_COMMAND_SHOW, false, false},
+    {"export", "checkpoint", RNN_COMMAND_EXPORT, false, false},
+    {"import", "configuration", RNN_COMMAND_IMPORT, false, false},
+    {"eval", "checkpoint", RNN_COMMAND_EVAL, true, false},
+    {"predict", "checkpoint", RNN_COMMAND_PREDICT, true, false},
+    {"sample", "checkpoint", RNN_COMMAND_SAMPLE, false, false},
 };
-static const subcommand training = {NULL, "configuration", RNN_COMMAND_TRAIN, false};
+static const subcommand training = {NULL, "configuration", RNN_COMMAND_TRAIN, false, false};
 
 static const subcommand *find_subcommand(const char *word)
 {
@@ -136,6 +147,16 @@ static rnn_status check_sampling(const rnn_options *out, const extras *given)
     return RNN_OK;
 }
 
+static rnn_status check_benching(const rnn_options *out, const extras *given)
+{
+    if (given->benching != NULL && out->command != RNN_COMMAND_BENCH)
+        return RNN_FAIL(RNN_ERR_USAGE, "--%s is only for rnntrain bench", given->benching);
+    if (given->picking != NULL && out->config != NULL)
+        return RNN_FAIL(RNN_ERR_USAGE, "--%s and a configuration do not go together: \"%s\"",
+                        given->picking, out->config);
+    return RNN_OK;
+}
+
 /* A whole number from 0 to `max`. */
 static rnn_status take_count(uint64_t *out, const char *option, const char *text, uint64_t max)
 {
@@ -174,14 +195,15 @@ static rnn_status take_words(rnn_options *out, const extras *given, int n_words,
         sub = &training;
     }
     out->command = given->check ? RNN_COMMAND_CHECK : sub->command;
-    if (n_words == 0)
+    if (n_words == 0 && !sub->may_be_alone)
         return RNN_FAIL(RNN_ERR_USAGE, "no %s given (try rnntrain --help)", sub->object);
     if (n_words > 1 + sub->takes_data)
         return RNN_FAIL(RNN_ERR_USAGE, "one %s at a time: \"%s\" is too much",
                         sub->takes_data ? "data set" : sub->object, words[1 + sub->takes_data]);
-    out->config = words[0];
+    out->config = n_words > 0 ? words[0] : NULL;
     out->data = n_words > 1 ? words[1] : NULL;
     RNN_TRY(take_files(out, given));
+    RNN_TRY(check_benching(out, given));
     return check_sampling(out, given);
 }
 
@@ -209,6 +231,10 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
         TEMPERATURE,
         TOP_K,
         SEED,
+        CELL,
+        SHAPE,
+        ROUNDS,
+        JSON,
         HELP,
         HELP_CONFIG,
         VERSION
@@ -223,6 +249,10 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
                                           {"temperature", required_argument, NULL, TEMPERATURE},
                                           {"top-k", required_argument, NULL, TOP_K},
                                           {"seed", required_argument, NULL, SEED},
+                                          {"cell", required_argument, NULL, CELL},
+                                          {"shape", required_argument, NULL, SHAPE},
+                                          {"rounds", required_argument, NULL, ROUNDS},
+                                          {"json", no_argument, NULL, JSON},
                                           {"help", no_argument, NULL, HELP},
                                           {"help-config", no_argument, NULL, HELP_CONFIG},
                                           {"version", no_argument, NULL, VERSION},
@@ -232,6 +262,7 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
     int option, index = 0;
 
     *out = (rnn_options){.command = RNN_COMMAND_TRAIN,
+                         .bench = rnn_bench_options_default(),
                          .write = {.prompt = "", .length = 500, .sampling = {1.0, 0, 1}}};
     opterr = 0;
     while ((option = getopt_long(argc, argv, ":ho:", known, &index)) != -1) {
@@ -272,6 +303,15 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
         case TEMPERATURE:
             given.sampling = known[index].name;
             RNN_TRY(take_temperature(&out->write.sampling.temperature, optarg));
+            break;
+        case CELL:
+        case SHAPE:
+        case ROUNDS:
+        case JSON:
+            given.benching = known[index].name;
+            if (option == CELL || option == SHAPE)
+                given.picking = known[index].name;
+            RNN_TRY(rnn_bench_options_take(&out->bench, known[index].name, optarg));
             break;
         case HELP:
         case 'h':

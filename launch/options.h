@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "framework/bench.h"
 #include "framework/write_text.h"
 #include "kernels/status.h"
 
@@ -30,12 +31,13 @@ enum { RNN_OPTIONS_MAX_OVERRIDES = 64 };
 typedef struct rnn_options {
     rnn_command command;
     const char *config;  /* file or recipe name; for show also, for export and what uses a trained
-                            model only a checkpoint */
+                            model only a checkpoint; NULL: bench goes through shapes */
     const char *data;    /* eval, predict: other data than the configuration's; else NULL */
     const char *weights; /* import: --from, export: -o; else NULL */
     const char *output;  /* predict: -o; else NULL */
     const char *trace;   /* training: --trace; else NULL */
     rnn_write_cfg write; /* sample */
+    rnn_bench_cfg bench;
     const char *overrides[RNN_OPTIONS_MAX_OVERRIDES];
     size_t n_overrides;
 } rnn_options;

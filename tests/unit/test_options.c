@@ -147,6 +147,34 @@ static void text_is_written_as_asked(void **state)
     assert_string_equal(options.write.prompt, "");
 }
 
+static void what_is_measured_is_taken(void **state)
+{
+    rnn_options options;
+
+    (void)state;
+    assert_int_equal(PARSE(&options, "bench"), RNN_OK);
+    assert_int_equal(options.command, RNN_COMMAND_BENCH);
+    assert_null(options.config);
+    assert_null(options.bench.cell);
+    assert_int_equal(options.bench.shape.seq_len, 0);
+    assert_int_equal(options.bench.n_rounds, 15);
+    assert_false(options.bench.json);
+    assert_int_equal(PARSE(&options, "bench", "--shape", "28,64,30,100,2", "--cell=gru", "--json",
+                           "--rounds", "3"),
+                     RNN_OK);
+    assert_string_equal(options.bench.cell, "gru");
+    assert_int_equal(options.bench.shape.seq_len, 28);
+    assert_int_equal(options.bench.shape.batch_size, 64);
+    assert_int_equal(options.bench.shape.n_in, 30);
+    assert_int_equal(options.bench.shape.n_hid, 100);
+    assert_int_equal(options.bench.shape.n_layers, 2);
+    assert_int_equal(options.bench.n_rounds, 3);
+    assert_true(options.bench.json);
+    assert_int_equal(PARSE(&options, "bench", "a.toml", "--json", "--rounds=7"), RNN_OK);
+    assert_string_equal(options.config, "a.toml");
+    assert_int_equal(options.bench.n_rounds, 7);
+}
+
 static void overrides_keep_their_order(void **state)
 {
     rnn_options options;
@@ -168,8 +196,17 @@ static void what_is_not_understood_is_refused_by_name(void **state)
         const char *words[6], *message;
     } lines[] = {
         {{NULL}, "no configuration given"},
-        {{"bench"}, "no configuration given"},
         {{"a.toml", "b.toml"}, "\"b.toml\""},
+        {{"bench", "--cell", "lstn"}, "--cell: expected lstm, gru or rnn, found \"lstn\""},
+        {{"bench", "--shape", "28,64,28,100"}, "--shape: expected five numbers"},
+        {{"bench", "--shape", "28,64,28,100,2,1"}, "found \"28,64,28,100,2,1\""},
+        {{"bench", "--shape", "28,0,28,100,2"}, "--shape: expected five numbers"},
+        {{"bench", "--shape", "28;64,28,100,2"}, "--shape: expected five numbers"},
+        {{"bench", "--shape", "28,64,28,100,99999999"}, "--shape: expected five numbers"},
+        {{"bench", "--rounds", "0"}, "--rounds: expected a number from 1"},
+        {{"bench", "--rounds", "3x"}, "--rounds: expected a number from 1"},
+        {{"bench", "--cell", "rnn", "a.toml"}, "--cell and a configuration do not go together"},
+        {{"a.toml", "--json"}, "--json is only for rnntrain bench"},
         {{"bench", "a.toml", "b.toml"}, "\"b.toml\""},
         {{"--nonsense", "a.toml"}, "--nonsense"},
         {{"a.toml", "-x"}, "-x"},
@@ -296,6 +333,7 @@ int main(void)
         cmocka_unit_test(weights_are_taken_by_export_and_import),
         cmocka_unit_test(trained_models_take_data),
         cmocka_unit_test(text_is_written_as_asked),
+        cmocka_unit_test(what_is_measured_is_taken),
         cmocka_unit_test(overrides_keep_their_order),
         cmocka_unit_test(what_is_not_understood_is_refused_by_name),
         cmocka_unit_test(one_override_too_many_is_refused),
