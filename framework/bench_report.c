@@ -198,7 +198,7 @@ static bool is_plain(const rnn_run *run)
     stage = rnn_model_stage(run->model, n_recurrent + 1);
     return stage->kind == RNN_STAGE_LINEAR && stage->cfg->bias && !info->is_ragged &&
            info->target == RNN_TARGET_LABEL && run->objective.type == RNN_LOSS_CROSS_ENTROPY &&
-           run->config->optimizer.clip_norm == 0.0 && run->config->train.accumulate == 1;
+           run->config->optimizer.clip_value == 0.0 && run->config->train.accumulate == 1;
 }
 
 static void print_json_run(const rnn_run *run)
@@ -216,9 +216,9 @@ static void print_json_run(const rnn_run *run)
            ", \"outputs\": %zu, \"parameters\": %zu",
            (long long)c->train.batch_size, first->in.n_features, (long long)first->cfg->hidden_size,
            n_layers, rnn_model_output(run->model).n_features, rnn_model_size(run->model));
-    printf(", \"optimizer\": \"%s\", \"lr\": %g, \"shards\": %zu, \"rows\": %zu",
+    printf(", \"optimizer\": \"%s\", \"lr\": %g, \"clip_norm\": %g, \"shards\": %zu, \"rows\": %zu",
            rnn_optimizer_type_name((rnn_optimizer_type)c->optimizer.type), c->optimizer.lr,
-           run->n_shards, run->rows);
+           c->optimizer.clip_norm, run->n_shards, run->rows);
 }
 
 void rnn_bench_print_json(const rnn_bench_result *result)
