@@ -18,10 +18,11 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-double rnn_bench_median(double *values, size_t count)
+/* Sorts the values. */
+static rnn_bench_time summarize(double *values, size_t count)
 {
     qsort(values, count, sizeof *values, compare_doubles);
-    return values[count / 2];
+    return (rnn_bench_time){.median = values[count / 2], .least = values[0]};
 }
 
 double rnn_bench_mean_length(const rnn_run *run)
@@ -171,9 +172,9 @@ static rnn_status run_rounds(contest *c, rnn_bench_result *result)
         for (size_t i = 0; i < result->n_ways; i++)
             RNN_TRY(time_bare(c, c->bare[i], &c->seconds[1 + i][round]));
     }
-    result->step = rnn_bench_median(c->seconds[0], result->n_rounds);
+    result->step = summarize(c->seconds[0], result->n_rounds);
     for (size_t i = 0; i < result->n_ways; i++)
-        result->ways[i].seconds = rnn_bench_median(c->seconds[1 + i], result->n_rounds);
+        result->ways[i].time = summarize(c->seconds[1 + i], result->n_rounds);
     return RNN_OK;
 }
 

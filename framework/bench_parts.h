@@ -8,11 +8,17 @@
 
 enum { RNN_BENCH_MAX_WAYS = 16 };
 
+/* Seconds of a batch, over the rounds. The least is what there is to hold on to on a busy machine.
+ */
+typedef struct rnn_bench_time {
+    double median, least;
+} rnn_bench_time;
+
 /* A way to have the bare primitives compute a rank's rows. */
 typedef struct rnn_bench_way {
     size_t n_slices, rows; /* of a slice; threads take contiguous runs of slices */
     bool is_internal;      /* one slice after another, each by all threads, inside the library */
-    double seconds;        /* median for the rank's rows */
+    rnn_bench_time time;   /* for the rank's rows */
 } rnn_bench_way;
 
 /* What a machine can multiply: floating-point operations a second of all ranks. */
@@ -24,13 +30,10 @@ typedef struct rnn_bench_result {
     const rnn_run *run;
     size_t n_rounds;
     rnn_bench_peak peak;
-    double step;                            /* median seconds of a training batch */
+    rnn_bench_time step;
     rnn_bench_way ways[RNN_BENCH_MAX_WAYS]; /* the run's shards first */
     size_t n_ways;
 } rnn_bench_result;
-
-/* Sorts the values. */
-double rnn_bench_median(double *values, size_t count);
 
 /* Steps of a training sample, on average. */
 double rnn_bench_mean_length(const rnn_run *run);

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 
 #include "framework/bench_parts.h"
@@ -13,14 +14,23 @@ static const rnn_bench_way *fastest(const rnn_bench_result *result)
     const rnn_bench_way *best = &result->ways[0];
 
     for (size_t i = 1; i < result->n_ways; i++)
-        if (result->ways[i].seconds < best->seconds)
+        if (result->ways[i].time.median < best->time.median)
             best = &result->ways[i];
     return best;
 }
 
 static double ratio(const rnn_bench_result *result)
 {
-    return fastest(result)->seconds / result->step;
+    return fastest(result)->time.median / result->step.median;
+}
+
+static double ratio_of_least(const rnn_bench_result *result)
+{
+    double least = result->ways[0].time.least;
+
+    for (size_t i = 1; i < result->n_ways; i++)
+        least = fmin(least, result->ways[i].time.least);
+    return least / result->step.least;
 }
 
 /* Of one row of one step of one direction; multiply-adds count two, backward twice the forward. */
@@ -49,7 +59,7 @@ static double flop_of_batch(const rnn_run *run)
 
 static double share_of_peak(const rnn_bench_result *result)
 {
-    return flop_of_batch(result->run) / result->step / result->peak.all_threads;
+    return flop_of_batch(result->run) / result->step.median / result->peak.all_threads;
 }
 
 static double samples_a_second(const rnn_run *run, double seconds)
@@ -100,12 +110,12 @@ void rnn_bench_print_text(const rnn_bench_result *result)
     printf("batch %lld in %zu shard%s of %zu; medians of %zu rounds\n",
            (long long)run->config->train.batch_size, run->n_shards,
            plural((long long)run->n_shards), run->rows, result->n_rounds);
-    print_times(run, "training step", result->step);
+    print_times(run, "training step", result->step.median);
     for (size_t i = 0; i < result->n_ways; i++) {
         char way[NAME_SIZE], name[2 * NAME_SIZE];
 
         snprintf(name, sizeof name, "bare primitives, %s", name_way(way, &result->ways[i]));
-        print_times(run, name, result->ways[i].seconds);
+        print_times(run, name, result->ways[i].time.median);
     }
     printf("share of sgemm's rate: %.3f\n", share_of_peak(result));
     printf("ratio, best bare primitives / training step: %.3f\n", ratio(result));
@@ -159,9 +169,10 @@ void rnn_bench_print_row(const rnn_bench_result *result)
     printf("%-5s %4zu %5lld %5zu %5lld %2zu %9.3f %10.0f %8.1f %8.3f %9.3f  %-28s %.3f\n",
            cell_name(rnn_layer_cell(first->cfg)), first->in.seq_len,
            (long long)run->config->train.batch_size, first->in.n_features,
-           (long long)first->cfg->hidden_size, n_layers, 1e3 * result->step,
-           samples_a_second(run, result->step), 1e-9 * flop_of_batch(run) / result->step,
-           share_of_peak(result), 1e3 * best->seconds, name_way(way, best), ratio(result));
+           (long long)first->cfg->hidden_size, n_layers, 1e3 * result->step.median,
+           samples_a_second(run, result->step.median),
+           1e-9 * flop_of_batch(run) / result->step.median, share_of_peak(result),
+           1e3 * best->time.median, name_way(way, best), ratio(result));
     (void)fflush(stdout);
 }
 
@@ -226,20 +237,23 @@ void rnn_bench_print_json(const rnn_bench_result *result)
     const rnn_run *run = result->run;
 
     print_json_run(run);
-    printf(", \"rounds\": %zu, \"step_seconds\": %.6e, \"samples_per_second\": %.6g, "
+    printf(", \"rounds\": %zu, \"step_seconds\": %.6e, \"step_seconds_least\": %.6e, "
+           "\"samples_per_second\": %.6g, "
            "\"flop_per_batch\": %.6e",
-           result->n_rounds, result->step, samples_a_second(run, result->step), flop_of_batch(run));
+           result->n_rounds, result->step.median, result->step.least,
+           samples_a_second(run, result->step.median), flop_of_batch(run));
     printf(", \"sgemm_flop_per_second\": %.6e, \"sgemm_flop_per_second_one_thread\": %.6e, "
            "\"share_of_sgemm\": %.4f, \"bare\": [",
            result->peak.all_threads, result->peak.one_thread, share_of_peak(result));
     for (size_t i = 0; i < result->n_ways; i++) {
         const rnn_bench_way *way = &result->ways[i];
 
-        printf("%s{\"slices\": %zu, \"rows\": %zu, \"threads_inside\": %s, \"seconds\": %.6e}",
+        printf("%s{\"slices\": %zu, \"rows\": %zu, \"threads_inside\": %s, \"seconds\": %.6e, "
+               "\"seconds_least\": %.6e}",
                i == 0 ? "" : ", ", way->n_slices, way->rows, way->is_internal ? "true" : "false",
-               way->seconds);
+               way->time.median, way->time.least);
     }
-    printf("], \"bare_seconds\": %.6e, \"ratio\": %.4f}\n", fastest(result)->seconds,
-           ratio(result));
+    printf("], \"bare_seconds\": %.6e, \"ratio_of_least\": %.4f, \"ratio\": %.4f}\n",
+           fastest(result)->time.median, ratio_of_least(result), ratio(result));
     (void)fflush(stdout);
 }
