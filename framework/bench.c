@@ -199,6 +199,7 @@ rnn_status rnn_bench(rnn_run *run, const rnn_bench_cfg *cfg)
 {
     rnn_bench_result result = {.n_rounds = cfg->n_rounds};
 
+    RNN_TRY(rnn_comm_compare(run->comm, cfg->n_rounds, "number of rounds"));
     RNN_TRY(rnn_bench_measure_peak(&result.peak, run->comm, run->affinity.threads));
     RNN_TRY(measure(&result, run));
     if (rnn_comm_rank(run->comm) == 0)
@@ -257,6 +258,7 @@ rnn_status rnn_bench_sweep(const rnn_bench_cfg *cfg, const char *const *override
     bool is_single = cfg->shape.seq_len > 0;
     const rnn_bench_shape *shapes = is_single ? &cfg->shape : rnn_bench_shapes;
 
+    RNN_TRY(rnn_comm_compare(comm, cfg->n_rounds, "number of rounds"));
     for (size_t i = 0; i < (is_single ? 1 : rnn_bench_n_shapes); i++)
         for (size_t k = 0; rnn_bench_cells[k] != NULL; k++)
             if (cfg->cell == NULL || strcmp(cfg->cell, rnn_bench_cells[k]) == 0)

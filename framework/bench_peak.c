@@ -1,3 +1,4 @@
+#include <math.h>
 #include <omp.h>
 
 #include "framework/bench_parts.h"
@@ -56,14 +57,14 @@ static rnn_status time_products(double *rate, rnn_comm *comm, int n_threads, flo
     *rate = 0.0;
     for (int i = 0; i < N_TRIES; i++) {
         rnn_status st;
-        double start;
+        double start, seconds;
 
         RNN_TRY(rnn_comm_barrier(comm));
         start = rnn_clock_seconds();
         st = in_threads(n_threads, matrices, false);
-        RNN_TRY(rnn_comm_agree(comm, st));
-        if (flop / (rnn_clock_seconds() - start) > *rate)
-            *rate = flop / (rnn_clock_seconds() - start);
+        RNN_TRY(rnn_comm_agree(comm, st)); /* all are done */
+        seconds = rnn_clock_seconds() - start;
+        *rate = fmax(*rate, flop / seconds);
     }
     return RNN_OK;
 }
