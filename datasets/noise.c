@@ -110,7 +110,7 @@ static rnn_status draw(noise *content, rnn_split split, size_t n_samples)
 static rnn_status open_noise(void **out, rnn_dataset_info *info, const rnn_dataset_cfg *cfg)
 {
     noise *content;
-    rnn_status st = RNN_OK;
+    rnn_status st;
 
     *out = NULL;
     RNN_TRY(check(cfg));

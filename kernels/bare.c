@@ -63,7 +63,7 @@ rnn_status rnn_bare_create(rnn_bare **out, const rnn_recurrent_cfg *cfg,
 {
     rnn_onednn_shape shape = rnn_recurrent_shape(cfg, slice->seq_len, slice->rows);
     rnn_bare *bare;
-    rnn_status st = RNN_OK;
+    rnn_status st;
 
     *out = NULL;
     shape.reverse = cfg->reverse;
