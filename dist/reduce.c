@@ -17,17 +17,16 @@ static rnn_status check_shards(int n_ranks, size_t n_shards)
                     n_shards, n_shards == 1 ? "" : "s", n_ranks);
 }
 
-rnn_status rnn_reducer_create(rnn_reducer **out, rnn_comm *comm, size_t n_values, size_t n_shards)
+rnn_status rnn_reducer_create(rnn_reducer **out, rnn_comm *comm, const rnn_reducer_cfg *cfg)
 {
     rnn_status st;
 
     *out = NULL;
-    RNN_TRY(check_shards(comm->size, n_shards));
+    RNN_TRY(check_shards(comm->size, cfg->n_shards));
     st = RNN_ALLOC(out, 1, "the gradient reducer");
     if (st == RNN_OK) {
         (*out)->comm = comm;
-        (*out)->n_values = n_values;
-        (*out)->n_shards = n_shards;
+        (*out)->cfg = *cfg;
         st = rnn_tree_prepare(*out);
     }
     st = rnn_comm_agree(comm, st); /* memory may be short on one node only */
@@ -85,9 +84,9 @@ static rnn_status make_room(rnn_reducer *reducer)
 
 rnn_status rnn_reducer_start(rnn_reducer *reducer, float *values, size_t first, size_t count)
 {
-    if (first > reducer->n_values || count > reducer->n_values - first || count > INT_MAX)
+    if (first > reducer->cfg.n_values || count > reducer->cfg.n_values - first || count > INT_MAX)
         return RNN_FAIL(RNN_ERR_INTERNAL, "bucket of %zu values from %zu on, among %zu values",
-                        count, first, reducer->n_values);
+                        count, first, reducer->cfg.n_values);
     if (reducer->comm->size == 1)
         return RNN_OK;
     RNN_TRY(make_progress(reducer));

@@ -223,6 +223,14 @@ static void divide_batch(rnn_run *run)
                     (size_t)rnn_comm_size(run->comm), &run->first_shard, &run->n_own_shards);
 }
 
+/* Collective. */
+static rnn_status create_reducer(rnn_run *run)
+{
+    const rnn_reducer_cfg cfg = {.n_values = rnn_model_size(run->model), .n_shards = run->n_shards};
+
+    return rnn_reducer_create(&run->reducer, run->comm, &cfg);
+}
+
 static rnn_status create_executor(rnn_run *run)
 {
     const rnn_executor_cfg cfg = {.model = run->model,
@@ -306,8 +314,7 @@ static rnn_status create_all(rnn_run *run)
     rnn_comm_note_activity(run->comm, "preparing the model");
     RNN_TRY(rnn_comm_agree(run->comm, create_model(run)));
     divide_batch(run);
-    RNN_TRY(
-        rnn_reducer_create(&run->reducer, run->comm, rnn_model_size(run->model), run->n_shards));
+    RNN_TRY(create_reducer(run));
     return rnn_comm_agree(run->comm, create_local(run));
 }
 

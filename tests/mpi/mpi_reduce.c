@@ -32,18 +32,46 @@ static void special_shard(float *values, size_t count, size_t shard)
         values[i] = i == 0 ? -0.0f : specials[(i * 7 + i / n * shard + shard * 5) % n];
 }
 
+/* What the definition does to a node before it is added. */
+typedef float node_rounding(float value);
+
+static float as_it_is(float value)
+{
+    return value;
+}
+
+/* To the nearer of the two bfloat16 around a finite value, of equally near ones to that whose last
+ * bit is 0: by distances, not bits. */
+static float to_bfloat16(float value)
+{
+    uint32_t bits;
+    float below, above;
+    double to_below, to_above;
+
+    memcpy(&bits, &value, sizeof bits);
+    bits &= 0xffff0000u;
+    memcpy(&below, &bits, sizeof below);
+    bits += 0x10000u;
+    memcpy(&above, &bits, sizeof above);
+    to_below = fabs((double)value - (double)below);
+    to_above = fabs((double)above - (double)value);
+    if (to_below == to_above)
+        return (bits & 0x10000u) == 0 ? above : below;
+    return to_below < to_above ? below : above;
+}
+
 /* sum = node(offset, n_shards); `spare` has room for one array per level. */
 static void add_shards(float *sum, size_t count, size_t offset, size_t n_shards, shard_maker *make,
-                       float *spare)
+                       node_rounding *rounding, float *spare)
 {
     if (n_shards == 1) {
         make(sum, count, offset);
         return;
     }
-    add_shards(sum, count, offset, n_shards / 2, make, spare + count);
-    add_shards(spare, count, offset + n_shards / 2, n_shards / 2, make, spare + count);
+    add_shards(sum, count, offset, n_shards / 2, make, rounding, spare + count);
+    add_shards(spare, count, offset + n_shards / 2, n_shards / 2, make, rounding, spare + count);
     for (size_t i = 0; i < count; i++)
-        sum[i] = sum[i] + spare[i];
+        sum[i] = rounding(sum[i]) + rounding(spare[i]);
 }
 
 enum { MAX_LEVELS = 8, MAX_SHARDS = 64 };
@@ -51,53 +79,135 @@ enum { MAX_LEVELS = 8, MAX_SHARDS = 64 };
 typedef struct arrays {
     float *memory;
     float *expected, *sum;
-    float *spare; /* MAX_LEVELS arrays */
-    float *nodes[MAX_SHARDS];
-    size_t n_nodes;
+    float *spare;             /* MAX_LEVELS arrays */
+    float *nodes[MAX_SHARDS]; /* one after the other */
+    float *made;              /* the nodes again, as they were made */
+    size_t n_nodes, count;
 } arrays;
 
-/* All that one test case needs; the rank's own nodes hold their sums. */
-static rnn_status arrays_create(arrays *all, size_t count, size_t n_shards, shard_maker *make)
+/* The nodes as they were before a sum. */
+static void arrays_restore(arrays *all)
 {
+    memcpy(all->nodes[0], all->made, all->n_nodes * all->count * sizeof *all->made);
+}
+
+/* All that one test case needs; the rank's own nodes hold their sums. */
+static rnn_status arrays_create(arrays *all, const rnn_reducer_cfg *cfg, shard_maker *make)
+{
+    const size_t count = cfg->n_values, n_shards = cfg->n_shards;
+    node_rounding *rounding = cfg->bfloat16 ? to_bfloat16 : as_it_is;
     rnn_tree_node nodes[RNN_TREE_MAX_NODES];
     size_t first, n;
 
     rnn_shard_range(n_shards, (size_t)rnn_comm_rank(comm), (size_t)rnn_comm_size(comm), &first, &n);
+    all->count = count;
     all->n_nodes = rnn_tree_decompose(first, n, nodes);
-    RNN_TRY(RNN_ALLOC(&all->memory, (2 + MAX_LEVELS + all->n_nodes) * count, "test arrays"));
+    RNN_TRY(RNN_ALLOC(&all->memory, (2 + MAX_LEVELS + 2 * all->n_nodes) * count, "test arrays"));
     all->expected = all->memory;
     all->sum = all->expected + count;
     all->spare = all->sum + count;
-    add_shards(all->expected, count, 0, n_shards, make, all->spare);
+    all->made = all->spare + (MAX_LEVELS + all->n_nodes) * count;
+    add_shards(all->expected, count, 0, n_shards, make, rounding, all->spare);
+    for (size_t i = 0; i < count; i++)
+        all->expected[i] = rounding(all->expected[i]);
     for (size_t i = 0; i < all->n_nodes; i++) {
         all->nodes[i] = all->spare + (MAX_LEVELS + i) * count;
-        add_shards(all->nodes[i], count, nodes[i].offset, nodes[i].size, make, all->spare);
+        add_shards(all->made + i * count, count, nodes[i].offset, nodes[i].size, make, rounding,
+                   all->spare);
     }
+    arrays_restore(all);
     return RNN_OK;
 }
 
 /* -- The tree ---------------------------------------------------------------------------------- */
 
-/* Sums once, with the result in an array of its own or in the first node. Bits, not values. */
-static bool tree_gives_the_bits(size_t count, size_t n_shards, bool in_place, shard_maker *make)
+/* Whether chunks are whole blocks, in the order of ranks or not, and all values have one owner. */
+static bool chunks_make_up_the_array(const rnn_reducer *reducer, const rnn_reducer_cfg *cfg)
 {
-    arrays all = {.memory = NULL};
+    double *owners = NULL;
+    size_t first, count, wrong = 0;
+
+    rnn_reducer_chunk(reducer, &first, &count);
+    if (RNN_ALLOC(&owners, cfg->n_values + 1, "owners") != RNN_OK)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        owners[first + i] = 1.0;
+    if (rnn_comm_sum_exact(comm, owners, cfg->n_values) != RNN_OK)
+        wrong++;
+    for (size_t i = 0; i < cfg->n_values; i++)
+        wrong += owners[i] != 1.0;
+    rnn_free(owners);
+    if (cfg->whole_blocks && count > 0)
+        wrong +=
+            first % RNN_BLOCK != 0 || (count % RNN_BLOCK != 0 && first + count != cfg->n_values);
+    return wrong == 0;
+}
+
+/* In two steps; between them all that is not this rank's chunk is spoilt. */
+static rnn_status sum_by_chunks(rnn_reducer *reducer, arrays *all, size_t n_values, float *sum)
+{
+    size_t first, count;
+
+    rnn_reducer_chunk(reducer, &first, &count);
+    RNN_TRY(rnn_reducer_scatter(reducer, all->nodes, all->n_nodes, sum));
+    for (size_t i = 0; i < n_values; i++)
+        if (i < first || i >= first + count)
+            sum[i] = 12345.0f;
+    return rnn_reducer_gather(reducer, sum);
+}
+
+/* Sums once, in one step or, if chunks are whole blocks, in two. Bits, not values. */
+static bool sum_has_the_bits(const rnn_reducer_cfg *cfg, arrays *all, float *sum)
+{
     rnn_reducer *reducer = NULL;
-    float *sum;
     bool same = false;
     rnn_status st;
 
-    RNN_TRY_GOTO(st, arrays_create(&all, count, n_shards, make), done);
-    sum = in_place ? all.nodes[0] : all.sum;
-    RNN_TRY_GOTO(st, rnn_reducer_create(&reducer, comm, count, n_shards), done);
-    RNN_TRY_GOTO(st, rnn_reducer_tree(reducer, all.nodes, all.n_nodes, sum), done);
-    same = memcmp(sum, all.expected, count * sizeof *sum) == 0;
+    arrays_restore(all);
+    RNN_TRY_GOTO(st, rnn_reducer_create(&reducer, comm, cfg), done);
+    same = chunks_make_up_the_array(reducer, cfg);
+    st = cfg->whole_blocks ? sum_by_chunks(reducer, all, cfg->n_values, sum)
+                           : rnn_reducer_tree(reducer, all->nodes, all->n_nodes, sum);
+    same &= memcmp(sum, all->expected, cfg->n_values * sizeof *sum) == 0;
 done:
     if (st != RNN_OK)
         fprintf(stderr, "%s\n", rnn_error_message());
     rnn_reducer_destroy(&reducer);
+    return same && st == RNN_OK;
+}
+
+static bool is_power_of_two(int n)
+{
+    return (n & (n - 1)) == 0;
+}
+
+/* The same each way there is for so many ranks, in chunks of any size and of whole blocks, with the
+ * result in an array of its own or in the first node. */
+static bool all_ways_give_the_bits(const rnn_reducer_cfg *base, bool in_place, shard_maker *make)
+{
+    const int last = is_power_of_two(rnn_comm_size(comm)) ? RNN_TREE_HALVING : RNN_TREE_EXCHANGE;
+    arrays all = {.memory = NULL};
+    bool same = arrays_create(&all, base, make) == RNN_OK;
+
+    for (int way = RNN_TREE_HALVING; way <= last && same; way++)
+        for (int blocks = 0; blocks < 2; blocks++) {
+            rnn_reducer_cfg cfg = *base;
+
+            cfg.way = (rnn_tree_way)way;
+            cfg.whole_blocks = blocks;
+            if (sum_has_the_bits(&cfg, &all, in_place ? all.nodes[0] : all.sum))
+                continue;
+            fprintf(stderr, "way %d, whole blocks %d\n", way, blocks);
+            same = false;
+        }
     rnn_free(all.memory);
     return same;
+}
+
+static bool tree_gives_the_bits(size_t count, size_t n_shards, bool in_place, shard_maker *make)
+{
+    return all_ways_give_the_bits(&(rnn_reducer_cfg){.n_values = count, .n_shards = n_shards},
+                                  in_place, make);
 }
 
 static void tree_has_the_bits_of_its_definition(void **state)
@@ -114,12 +224,28 @@ static void tree_has_the_bits_of_its_definition(void **state)
     }
 }
 
-static void arrays_of_several_segments_have_the_same_bits(void **state)
+/* Pieces are 128 blocks, a half of this has two, and three are folded. */
+static void arrays_of_several_pieces_have_the_same_bits(void **state)
 {
-    const size_t count = 256 * RNN_BLOCK + 17;
+    const size_t count = 258 * RNN_BLOCK + 17;
     (void)state;
 
     ASSERT_ON_ALL(tree_gives_the_bits(count, 8, false, random_shard), "%zu values", count);
+}
+
+static void bfloat16_has_the_bits_of_its_definition(void **state)
+{
+    static const size_t counts[] = {1, 4097, 20000};
+    (void)state;
+
+    for (size_t n_shards = 8; n_shards <= MAX_SHARDS; n_shards *= 2)
+        for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+            const rnn_reducer_cfg cfg = {
+                .n_values = counts[i], .n_shards = n_shards, .bfloat16 = true};
+
+            ASSERT_ON_ALL(all_ways_give_the_bits(&cfg, i % 2 == 0, random_shard),
+                          "%zu values, %zu shards", counts[i], n_shards);
+        }
 }
 
 static void an_empty_array_has_an_empty_sum(void **state)
@@ -153,16 +279,17 @@ static void one_nan_reaches_every_rank(void **state)
 static void a_reducer_sums_again_and_again(void **state)
 {
     enum { COUNT = 3000, STEPS = 20 };
+    const rnn_reducer_cfg cfg = {.n_values = COUNT, .n_shards = 16};
     arrays all = {.memory = NULL};
     rnn_reducer *reducer = NULL;
     int wrong = 0;
     (void)state;
 
-    ASSERT_ON_ALL(arrays_create(&all, COUNT, 16, random_shard) == RNN_OK, "arrays");
-    ASSERT_ON_ALL(rnn_reducer_create(&reducer, comm, COUNT, 16) == RNN_OK, "reducer");
+    ASSERT_ON_ALL(arrays_create(&all, &cfg, random_shard) == RNN_OK, "arrays");
+    ASSERT_ON_ALL(rnn_reducer_create(&reducer, comm, &cfg) == RNN_OK, "reducer");
     rnn_free(all.memory);
     for (int step = 0; step < STEPS; step++) {
-        wrong += arrays_create(&all, COUNT, 16, random_shard) != RNN_OK;
+        wrong += arrays_create(&all, &cfg, random_shard) != RNN_OK;
         wrong += rnn_reducer_tree(reducer, all.nodes, all.n_nodes, all.sum) != RNN_OK;
         wrong += memcmp(all.sum, all.expected, COUNT * sizeof *all.sum) != 0;
         rnn_free(all.memory);
@@ -179,7 +306,9 @@ static void wrong_number_of_nodes_is_refused(void **state)
     rnn_status st;
     (void)state;
 
-    ASSERT_ON_ALL(rnn_reducer_create(&reducer, comm, 1, 8) == RNN_OK, "reducer");
+    ASSERT_ON_ALL(rnn_reducer_create(&reducer, comm,
+                                     &(rnn_reducer_cfg){.n_values = 1, .n_shards = 8}) == RNN_OK,
+                  "reducer");
     st = rnn_reducer_tree(reducer, nodes, 0, &value);
     rnn_reducer_destroy(&reducer);
     ASSERT_ON_ALL(st == RNN_ERR_INTERNAL, "status %d", (int)st);
@@ -239,7 +368,10 @@ static void check_buckets(size_t count, size_t bucket)
     size_t wrong;
 
     ASSERT_ON_ALL(RNN_ALLOC(&values, count, "values") == RNN_OK, "%zu values", count);
-    ASSERT_ON_ALL(rnn_reducer_create(&reducer, comm, count, 8) == RNN_OK, "reducer");
+    ASSERT_ON_ALL(
+        rnn_reducer_create(&reducer, comm, &(rnn_reducer_cfg){.n_values = count, .n_shards = 8}) ==
+            RNN_OK,
+        "reducer");
     for (size_t i = 0; i < count; i++)
         values[i] = brought(i, rnn_comm_rank(comm));
     started = start_buckets(reducer, values, count, bucket);
@@ -272,7 +404,9 @@ static void buckets_outside_the_array_are_refused(void **state)
     rnn_status past_the_end, far_away;
     (void)state;
 
-    ASSERT_ON_ALL(rnn_reducer_create(&reducer, comm, 4, 8) == RNN_OK, "reducer");
+    ASSERT_ON_ALL(rnn_reducer_create(&reducer, comm,
+                                     &(rnn_reducer_cfg){.n_values = 4, .n_shards = 8}) == RNN_OK,
+                  "reducer");
     past_the_end = rnn_reducer_start(reducer, values, 2, 3);
     far_away = rnn_reducer_start(reducer, values, 5, SIZE_MAX);
     rnn_reducer_destroy(&reducer);
@@ -291,7 +425,10 @@ static void destroy_waits_for_buckets(void **state)
     ASSERT_ON_ALL(RNN_ALLOC(&values, COUNT, "values") == RNN_OK, "values");
     for (size_t i = 0; i < COUNT; i++)
         values[i] = brought(i, rnn_comm_rank(comm));
-    ASSERT_ON_ALL(rnn_reducer_create(&reducer, comm, COUNT, 8) == RNN_OK, "reducer");
+    ASSERT_ON_ALL(
+        rnn_reducer_create(&reducer, comm, &(rnn_reducer_cfg){.n_values = COUNT, .n_shards = 8}) ==
+            RNN_OK,
+        "reducer");
     ASSERT_ON_ALL(rnn_reducer_start(reducer, values, 0, COUNT) == RNN_OK, "start");
     rnn_reducer_destroy(&reducer);
     wrong = count_wrong_sums(values, COUNT);
@@ -304,7 +441,8 @@ static void destroy_waits_for_buckets(void **state)
 static void check_refused(size_t n_shards)
 {
     rnn_reducer *reducer = NULL;
-    rnn_status st = rnn_reducer_create(&reducer, comm, 10, n_shards);
+    rnn_status st = rnn_reducer_create(&reducer, comm,
+                                       &(rnn_reducer_cfg){.n_values = 10, .n_shards = n_shards});
     char expected[64];
 
     snprintf(expected, sizeof expected, "share %zu shard%s among %d ranks", n_shards,
@@ -331,7 +469,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tree_has_the_bits_of_its_definition),
-        cmocka_unit_test(arrays_of_several_segments_have_the_same_bits),
+        cmocka_unit_test(arrays_of_several_pieces_have_the_same_bits),
+        cmocka_unit_test(bfloat16_has_the_bits_of_its_definition),
         cmocka_unit_test(an_empty_array_has_an_empty_sum),
         cmocka_unit_test(zeros_and_infinities_follow_ieee),
         cmocka_unit_test(one_nan_reaches_every_rank),

@@ -125,7 +125,10 @@ static void all_ranks_count_alike(void **state)
     use_everything_of_the_communicator();
     check_numbers("communicator");
     assert_int_equal(RNN_ALLOC(&values, COUNT * (N_SHARDS + 1), "values"), RNN_OK);
-    assert_int_equal(rnn_reducer_create(&reducer, comm, COUNT, N_SHARDS), RNN_OK);
+    assert_int_equal(
+        rnn_reducer_create(&reducer, comm,
+                           &(rnn_reducer_cfg){.n_values = COUNT, .n_shards = N_SHARDS}),
+        RNN_OK);
     sum_in_buckets(reducer, values, COUNT);
     check_numbers("buckets");
     rnn_shard_range(N_SHARDS, (size_t)rnn_comm_rank(comm), (size_t)size(), &first, &n);
