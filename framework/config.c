@@ -499,6 +499,10 @@ static rnn_status check(const loader *l)
                      "targets of loss.type \"bce_with_logits\" are 0 and 1, found true");
     if (shards != 0 && !is_power_of_two(shards))
         return BLAME(l, "parallel.shards", "expected 0 or a power of two, found %lld", shards);
+    if (c->parallel.gradients == RNN_GRADIENTS_BFLOAT16 &&
+        c->parallel.reduction == RNN_REDUCTION_ALLREDUCE)
+        return BLAME(l, "parallel.gradients",
+                     "\"bfloat16\" needs parallel.reduction \"reproducible\", found \"allreduce\"");
     if (shards > batch_size)
         return BLAME(l, "parallel.shards", "expected at most train.batch_size, %lld, found %lld",
                      batch_size, shards);

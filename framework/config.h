@@ -104,6 +104,8 @@ typedef struct rnn_config {
         int64_t threads;       /* per rank; 0 = cores of the node / ranks on it */
         int reduction;         /* rnn_reduction; reproducible */
         int binding;           /* 0 = "auto", 1 = "keep" */
+        bool shard_optimizer;  /* false */
+        int gradients;         /* rnn_gradients; float32 */
         int64_t compare_every; /* steps; 100, 0 = only where there is a checkpoint */
     } parallel;
     struct {
@@ -140,6 +142,9 @@ typedef enum rnn_best {
 typedef enum rnn_on_nonfinite { RNN_NONFINITE_STOP, RNN_NONFINITE_SKIP } rnn_on_nonfinite;
 
 typedef enum rnn_reduction { RNN_REDUCTION_REPRODUCIBLE, RNN_REDUCTION_ALLREDUCE } rnn_reduction;
+
+/* What gradients are rounded to before each addition of the reproducible reduction. */
+typedef enum rnn_gradients { RNN_GRADIENTS_FLOAT32, RNN_GRADIENTS_BFLOAT16 } rnn_gradients;
 
 /*
  * Reads a configuration file and applies `overrides` ("key=value", from --set, in order; list

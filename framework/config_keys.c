@@ -59,6 +59,8 @@ static const char *const anneals[] = {
     [RNN_ANNEAL_COS] = "cos", [RNN_ANNEAL_LINEAR] = "linear", NULL};
 static const char *const reductions[] = {
     [RNN_REDUCTION_REPRODUCIBLE] = "reproducible", [RNN_REDUCTION_ALLREDUCE] = "allreduce", NULL};
+static const char *const gradient_types[] = {
+    [RNN_GRADIENTS_FLOAT32] = "float32", [RNN_GRADIENTS_BFLOAT16] = "bfloat16", NULL};
 static const char *const bindings[] = {"auto", "keep", NULL};
 static const char *const nonfinite_policies[] = {
     [RNN_NONFINITE_STOP] = "stop", [RNN_NONFINITE_SKIP] = "skip", NULL};
@@ -351,6 +353,12 @@ const rnn_config_key rnn_config_keys[] = {
      .help = "Per rank; 0 = the cores of the node shared among its ranks."},
     {KEY(parallel.reduction), CHOICE(reductions), .fallback = "\"reproducible\"",
      .help = "\"reproducible\": the same bits for any number of ranks and threads."},
+    {KEY(parallel.gradients), CHOICE(gradient_types), .fallback = "\"float32\"",
+     .help = "\"bfloat16\": half as much to send, rounded before every addition of slices; the "
+             "bits do not depend on the number of ranks."},
+    {KEY(parallel.shard_optimizer), BOOLEAN, .fallback = "false", .may_change = true,
+     .help = "Each rank keeps and updates only its share of the optimizer's states: less memory, "
+             "the same bits."},
     {KEY(parallel.binding), CHOICE(bindings), .fallback = "\"auto\"", .may_change = true,
      .help = "\"keep\": leave the cores as the launcher gave them."},
     {KEY(parallel.compare_every), INTEGER, FROM(0), .fallback = "100", .may_change = true,

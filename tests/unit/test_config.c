@@ -85,6 +85,8 @@ static void defaults_are_the_documented_ones(void **state)
     assert_int_equal(c.layer[1].type, RNN_LAYER_SELECT);
     assert_int_equal(c.train.batch_size, 64);
     assert_int_equal(c.parallel.reduction, RNN_REDUCTION_REPRODUCIBLE);
+    assert_int_equal(c.parallel.gradients, RNN_GRADIENTS_FLOAT32);
+    assert_false(c.parallel.shard_optimizer);
     assert_int_equal(c.loss.type, RNN_LOSS_CROSS_ENTROPY);
     assert_int_equal(c.loss.reduction, RNN_LOSS_REDUCTION_MEAN);
     assert_int_equal(c.loss.steps, RNN_LOSS_STEPS_ALL);
@@ -417,6 +419,9 @@ static void keys_are_checked_together(void **state)
         {"momentum = 0.5\ndampening = 1\nnesterov = true",
          "t.toml:12:1: optimizer.nesterov: needs momentum above 0 and dampening 0, "
          "found momentum 0.5 and dampening 1"},
+        {"[parallel]\nreduction = 'allreduce'\ngradients = 'bfloat16'",
+         "t.toml:12:1: parallel.gradients: \"bfloat16\" needs parallel.reduction \"reproducible\", "
+         "found \"allreduce\""},
         {"[parallel]\nshards = 6",
          "t.toml:11:1: parallel.shards: expected 0 or a power of two, found 6"},
         {"[parallel]\nshards = 128", "t.toml:11:1: parallel.shards: expected at most "
@@ -971,6 +976,9 @@ static void only_steering_keys_may_change_on_resume(void **state)
         {"layer.0.hidden_size=9", "layer[0].hidden_size was 8 and is now 9"},
         {"layer.0.type=gru", "layer[0].type was \"lstm\" and is now \"gru\""},
         {"train.batch_size=32", "train.batch_size was 64 and is now 32"},
+        {"parallel.shard_optimizer=true", NULL},
+        {"parallel.gradients=bfloat16",
+         "parallel.gradients was \"float32\" and is now \"bfloat16\""},
         {"parallel.shards=8", "parallel.shards was 0 and is now 8"},
         {"dataset.shuffle=false", "dataset.shuffle was true and is now false"},
     };
