@@ -58,22 +58,32 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+size_t rnn_vector_n_blocks(size_t count)
+{
+    return count / RNN_BLOCK + (count % RNN_BLOCK != 0);
+}
+
+void rnn_vector_block_square_sums(const float *values, size_t count, double *sums)
+{
+    const size_t n_blocks = rnn_vector_n_blocks(count);
+
+#pragma omp parallel for schedule(static) if (n_blocks > 1)
+    for (size_t b = 0; b < n_blocks; b++)
+        sums[b] =
+            block_square_sum(values + b * RNN_BLOCK, smaller(count - b * RNN_BLOCK, RNN_BLOCK));
+}
+
 double rnn_vector_square_sum(const float *values, size_t count)
 {
-    const size_t n_blocks = count / RNN_BLOCK + (count % RNN_BLOCK != 0);
+    const size_t round = (size_t)BLOCKS_PER_ROUND * RNN_BLOCK;
     double sums[BLOCKS_PER_ROUND];
     double total = 0.0;
 
-    for (size_t first = 0; first < n_blocks; first += BLOCKS_PER_ROUND) {
-        const size_t n_sums = smaller(n_blocks - first, BLOCKS_PER_ROUND);
+    for (size_t first = 0; first < count; first += round) {
+        const size_t n = smaller(count - first, round);
 
-#pragma omp parallel for schedule(static) if (n_sums > 1)
-        for (size_t b = 0; b < n_sums; b++) {
-            size_t start = (first + b) * RNN_BLOCK;
-
-            sums[b] = block_square_sum(values + start, smaller(count - start, RNN_BLOCK));
-        }
-        for (size_t b = 0; b < n_sums; b++)
+        rnn_vector_block_square_sums(values + first, n, sums);
+        for (size_t b = 0; b < rnn_vector_n_blocks(n); b++)
             total += sums[b];
     }
     return total;

@@ -26,6 +26,13 @@ void rnn_vector_add_to(float *sum, const float *a, const float *b, size_t count)
  */
 double rnn_vector_square_sum(const float *values, size_t count);
 
+/* Blocks of an array, the last of which may be short. */
+size_t rnn_vector_n_blocks(size_t count);
+
+/* Sums of squares of each block, sums[rnn_vector_n_blocks(count)]: what rnn_vector_square_sum adds
+ * up in index order, from 0 on. */
+void rnn_vector_block_square_sums(const float *values, size_t count, double *sums);
+
 /* The index of the first value that is not finite, or `count`. */
 size_t rnn_vector_find_nonfinite(const float *values, size_t count);
 
