@@ -7,6 +7,7 @@
 
 #include "dist/reduce.h"
 #include "framework/runner.h"
+#include "kernels/bfloat16.h"
 #include "kernels/cpu.h"
 #include "kernels/memory.h"
 #include "kernels/vector.h"
@@ -292,10 +293,18 @@ static chain push(node_stack *stack, node next)
 }
 
 /* Adds up a part of the values. */
-static void add_chain(const chain *c, size_t first, size_t count)
+static void add_chain(const rnn_executor *e, const chain *c, size_t first, size_t count)
 {
-    for (size_t i = 1; i < c->length; i++)
-        rnn_vector_move(c->sums[i] + first, c->sums[i - 1] + first, count);
+    for (size_t i = 1; i < c->length; i++) {
+        float *into = c->sums[i] + first, *from = c->sums[i - 1] + first;
+
+        if (e->cfg.rounds_nodes) {
+            rnn_bfloat16_add(into, from, count);
+            memset(from, 0, count * sizeof *from);
+        } else {
+            rnn_vector_move(into, from, count);
+        }
+    }
 }
 
 /* A packed gradient of zeros. */
@@ -330,7 +339,7 @@ static rnn_status backward_into(rnn_executor *e, worker *w, const chain *c)
 
         RNN_TRY(rnn_runner_backward_stage(w->runner, s, c->sums[0]));
         begin = rnn_timeline_begin(e->timeline);
-        add_chain(c, part.offset, part.count);
+        add_chain(e, c, part.offset, part.count);
         record(e, w, RNN_PHASE_ADD, begin);
     }
     return RNN_OK;
@@ -354,7 +363,7 @@ static rnn_status worker_gradients(rnn_executor *e, worker *w, const void *argum
             RNN_TRY(shard_forward(e, w, batch, shard, NULL));
             RNN_TRY(backward_into(e, w, &joined));
         } else {
-            add_chain(&joined, 0, e->packed_size);
+            add_chain(e, &joined, 0, e->packed_size);
         }
     }
     return RNN_OK;
@@ -388,7 +397,7 @@ static rnn_status join_part(rnn_executor *e, worker *w, const void *argument)
             chain c = push(&joined, e->workers[i].tree.nodes[k]);
 
             joined.n_spare = 0; /* all buffers stay with their workers */
-            add_chain(&c, first, count);
+            add_chain(e, &c, first, count);
         }
     if (w == e->workers)
         e->joined = joined;

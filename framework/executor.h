@@ -33,6 +33,7 @@ typedef struct rnn_executor_cfg {
     int n_threads;
     size_t n_all_shards;    /* of the global batch */
     bool carries_state;     /* batches go on where the one before ended; batch 0 begins anew */
+    bool rounds_nodes;      /* to bfloat16 before they are added; see dist/reduce.h */
     bool keeps_predictions; /* also while training; see rnn_executor_predicted */
 } rnn_executor_cfg;
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "framework/file_io.h"
+#include "framework/optimizer_share.h"
 #include "framework/state_dict.h"
 #include "framework/trainer.h"
 #include "framework/trainer_parts.h"
@@ -49,12 +50,15 @@ rnn_status rnn_import(rnn_run *run, const char *weights)
     rnn_status st;
 
     RNN_TRY(rnn_comm_agree(run->comm, rnn_report_create(&t.report, run)));
+    RNN_TRY_GOTO(st, rnn_share_gather(run, &t.whole), done);
     st = rnn_trainer_is_first(&t) ? write_import(&t, weights, &path) : RNN_OK;
+    rnn_optimizer_destroy(&t.whole);
     st = rnn_comm_agree(run->comm, st);
     if (st == RNN_OK) {
         rnn_report_line(t.report, "import", "%s as %s", weights, path != NULL ? path : "");
         rnn_report_line(t.report, "digest", "%016" PRIx64, rnn_run_digest(run));
     }
+done:
     rnn_free(path);
     rnn_report_destroy(&t.report);
     return st;

@@ -355,26 +355,55 @@ static void update_all(rnn_optimizer *o, float *params, const float *grads, floa
         update_block(o, &all, b, lr);
 }
 
-rnn_status rnn_optimizer_step(rnn_optimizer *optimizer, float *params, const float *grads,
-                              float grad_scale, double lr, double *grad_norm)
+static rnn_status check_norm(const rnn_optimizer *o, double norm)
 {
-    rnn_optimizer *o = optimizer;
-    const bool clips = o->cfg.clip_norm > 0.0, measures = clips || grad_norm != NULL;
-    double scale = (double)grad_scale;
-    double norm = measures ? sqrt(rnn_vector_square_sum(grads, o->n_params)) * fabs(scale) : NAN;
+    if (isfinite(norm))
+        return RNN_OK;
+    return RNN_FAIL(RNN_ERR_NONFINITE,
+                    "optimizer step %" PRIu64 ": expected a finite gradient norm, found %g",
+                    o->step + 1, norm);
+}
 
-    if (grad_norm != NULL)
-        *grad_norm = norm;
-    if (measures && !isfinite(norm))
-        return RNN_FAIL(RNN_ERR_NONFINITE,
-                        "optimizer step %" PRIu64 ": expected a finite gradient norm, found %g",
-                        o->step + 1, norm);
-    if (clips)
+/* `norm` counts only if it is clipped. */
+static void advance(rnn_optimizer *o, float *params, const float *grads, double scale, double lr,
+                    double norm)
+{
+    if (o->cfg.clip_norm > 0.0)
         scale *= clip_factor(norm, o->cfg.clip_norm);
     o->step++;
     if (o->cfg.type == RNN_OPTIMIZER_NADAM)
         o->mu_product *= nadam_mu(o, o->step);
     update_all(o, params, grads, (float)scale, lr);
+}
+
+static double norm_of(double square_sum, float grad_scale)
+{
+    return sqrt(square_sum) * fabs((double)grad_scale);
+}
+
+rnn_status rnn_optimizer_step_measured(rnn_optimizer *optimizer, float *params, const float *grads,
+                                       float grad_scale, double lr, double square_sum)
+{
+    const double norm = norm_of(square_sum, grad_scale);
+
+    RNN_TRY(check_norm(optimizer, norm));
+    advance(optimizer, params, grads, (double)grad_scale, lr, norm);
+    return RNN_OK;
+}
+
+rnn_status rnn_optimizer_step(rnn_optimizer *optimizer, float *params, const float *grads,
+                              float grad_scale, double lr, double *grad_norm)
+{
+    const bool measures = optimizer->cfg.clip_norm > 0.0 || grad_norm != NULL;
+    double norm = NAN;
+
+    if (measures)
+        norm = norm_of(rnn_vector_square_sum(grads, optimizer->n_params), grad_scale);
+    if (grad_norm != NULL)
+        *grad_norm = norm;
+    if (measures)
+        RNN_TRY(check_norm(optimizer, norm));
+    advance(optimizer, params, grads, (double)grad_scale, lr, norm);
     return RNN_OK;
 }
 

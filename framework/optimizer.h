@@ -37,6 +37,13 @@ void rnn_optimizer_destroy(rnn_optimizer **optimizer);
 rnn_status rnn_optimizer_step(rnn_optimizer *optimizer, float *params, const float *grads,
                               float grad_scale, double lr, double *grad_norm);
 
+/*
+ * The same with `square_sum`, of all gradients, when grads and params are a part of these that this
+ * optimizer was made for. The norm is always checked.
+ */
+rnn_status rnn_optimizer_step_measured(rnn_optimizer *optimizer, float *params, const float *grads,
+                                       float grad_scale, double lr, double square_sum);
+
 /* For checkpoints: the step count and the state arrays with torch's state_dict names. */
 uint64_t rnn_optimizer_get_step(const rnn_optimizer *optimizer);
 void rnn_optimizer_set_step(rnn_optimizer *optimizer, uint64_t step);

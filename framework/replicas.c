@@ -20,10 +20,16 @@ static replica get_replica(const rnn_run *run, size_t i)
                      rnn_optimizer_state(run->optimizer, i - 1)};
 }
 
+/* States that are shared out have no replicas. */
+static size_t n_replicas(const rnn_run *run)
+{
+    return 1 + (run->is_shared_out ? 0 : rnn_optimizer_n_states(run->optimizer));
+}
+
 static uint64_t digest_of_all(const rnn_run *run)
 {
     double scalar = rnn_optimizer_get_scalar(run->optimizer);
-    size_t n = 1 + rnn_optimizer_n_states(run->optimizer);
+    size_t n = n_replicas(run);
     uint64_t so_far[2] = {rnn_optimizer_get_step(run->optimizer),
                           rnn_digest(&scalar, sizeof scalar)};
 
@@ -60,7 +66,7 @@ static rnn_status blame(const rnn_run *run, uint64_t step, int odd, int n_odd, c
 /* Collective, by all ranks once one digest of everything has differed, of which ranks is known. */
 static rnn_status find_difference(const rnn_run *run, uint64_t step, int first_odd, int n_all_odd)
 {
-    size_t n = 1 + rnn_optimizer_n_states(run->optimizer);
+    size_t n = n_replicas(run);
     char tensor[160];
     int odd, n_odd;
 

@@ -9,6 +9,7 @@
 #include "kernels/digest.h"
 #include "kernels/memory.h"
 #include "kernels/recurrent.h"
+#include "kernels/vector.h"
 
 size_t rnn_run_default_shards(size_t batch_size, size_t widest)
 {
@@ -201,7 +202,7 @@ static rnn_status create_optimizer(rnn_run *run)
                                        .div_factor = c->schedule.div_factor,
                                        .final_div_factor = c->schedule.final_div_factor,
                                        .anneal = (rnn_anneal)c->schedule.anneal};
-    return rnn_optimizer_create(&run->optimizer, &cfg, rnn_model_size(run->model));
+    return rnn_optimizer_create(&run->optimizer, &cfg, run->chunk_count);
 }
 
 /* -- This rank's share ----------------------------------------------------------------------- */
@@ -223,12 +224,21 @@ static void divide_batch(rnn_run *run)
                     (size_t)rnn_comm_size(run->comm), &run->first_shard, &run->n_own_shards);
 }
 
-/* Collective. */
+/* Collective. Also finds out what this rank updates. */
 static rnn_status create_reducer(rnn_run *run)
 {
-    const rnn_reducer_cfg cfg = {.n_values = rnn_model_size(run->model), .n_shards = run->n_shards};
+    const rnn_config *c = run->config;
+    const rnn_reducer_cfg cfg = {.n_values = rnn_model_size(run->model),
+                                 .n_shards = run->n_shards,
+                                 .whole_blocks = c->parallel.shard_optimizer,
+                                 .bfloat16 = c->parallel.gradients == RNN_GRADIENTS_BFLOAT16};
 
-    return rnn_reducer_create(&run->reducer, run->comm, &cfg);
+    RNN_TRY(rnn_reducer_create(&run->reducer, run->comm, &cfg));
+    run->is_shared_out = c->parallel.shard_optimizer && rnn_comm_size(run->comm) > 1;
+    run->chunk_count = cfg.n_values;
+    if (run->is_shared_out)
+        rnn_reducer_chunk(run->reducer, &run->chunk_first, &run->chunk_count);
+    return RNN_OK;
 }
 
 static rnn_status create_executor(rnn_run *run)
@@ -241,6 +251,8 @@ static rnn_status create_executor(rnn_run *run)
                                   .n_shards = run->n_own_shards,
                                   .n_all_shards = run->n_shards,
                                   .n_threads = run->affinity.threads,
+                                  .rounds_nodes =
+                                      run->config->parallel.gradients == RNN_GRADIENTS_BFLOAT16,
                                   .carries_state = run->config->train.carry_state,
                                   .keeps_predictions = run->predicted != NULL};
 
@@ -299,6 +311,9 @@ static rnn_status create_local(rnn_run *run)
     RNN_TRY(list_target_units(run));
     RNN_TRY(create_metrics(run));
     RNN_TRY(create_optimizer(run));
+    if (run->is_shared_out)
+        RNN_TRY(RNN_ALLOC(&run->block_sums, rnn_vector_n_blocks(rnn_model_size(run->model)),
+                          "sums of squares"));
     return create_loaders(run);
 }
 
@@ -351,6 +366,7 @@ void rnn_run_destroy(rnn_run **run)
     rnn_free(r->target_scale);
     rnn_reducer_destroy(&r->reducer);
     rnn_optimizer_destroy(&r->optimizer);
+    rnn_free(r->block_sums);
     rnn_free(r->news);
     rnn_free(r->predicted);
     rnn_free(r->params);

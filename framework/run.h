@@ -39,7 +39,10 @@ typedef struct rnn_run {
     rnn_objective objective;
     float *params, *grads; /* [model size] */
     float *batch_grads;    /* [model size] of a batch after the first of a step; NULL if none is */
-    rnn_optimizer *optimizer;
+    rnn_optimizer *optimizer;        /* of the chunk of parameters that this rank updates: */
+    size_t chunk_first, chunk_count; /* all of them, unless they are shared out */
+    bool is_shared_out;
+    double *block_sums; /* [blocks of the model] squares of gradients, if it is */
     rnn_schedule_cfg schedule;
     double lr; /* what the schedule begins from: optimizer.lr, less after falls on a plateau */
     size_t n_shards, rows;            /* of the global batch; rows of a shard */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "framework/nonfinite.h"
+#include "framework/optimizer_share.h"
 #include "framework/predictions.h"
 #include "framework/signals.h"
 #include "framework/trainer.h"
@@ -80,16 +81,19 @@ static place_in_step place_of(const rnn_run *run, const rnn_batch *batch, size_t
 }
 
 /* Collective. The batch's sum over ranks in the fixed tree, then batch by batch: the same bits for
- * any number of ranks. */
+ * any number of ranks. Only of this rank's chunk if the optimizer is shared out. */
 static rnn_status add_tree(rnn_run *run, float *const *nodes, size_t n_nodes, place_in_step place)
 {
     float *sum = place.is_first ? run->grads : run->batch_grads;
     double begin = rnn_run_begin(run);
 
-    RNN_TRY(rnn_reducer_tree(run->reducer, nodes, n_nodes, sum));
+    if (run->is_shared_out)
+        RNN_TRY(rnn_reducer_scatter(run->reducer, nodes, n_nodes, sum));
+    else
+        RNN_TRY(rnn_reducer_tree(run->reducer, nodes, n_nodes, sum));
     rnn_run_end(run, RNN_PHASE_REDUCE, begin);
     if (!place.is_first)
-        rnn_vector_add(run->grads, sum, rnn_model_size(run->model));
+        rnn_vector_add(run->grads + run->chunk_first, sum + run->chunk_first, run->chunk_count);
     return RNN_OK;
 }
 
@@ -184,7 +188,12 @@ static rnn_status update(rnn_run *run, uint64_t epoch, const rnn_nonfinite_place
     double norm; /* asked for so that a gradient that is not finite changes nothing */
     double lr = rnn_schedule_lr(&run->schedule, run->lr, epoch, at->step, run->total_steps);
     double begin = rnn_run_begin(run);
-    rnn_status st = rnn_optimizer_step(run->optimizer, run->params, run->grads, scale, lr, &norm);
+    rnn_status st;
+
+    if (run->is_shared_out)
+        st = rnn_share_step(run, scale, lr);
+    else
+        st = rnn_optimizer_step(run->optimizer, run->params, run->grads, scale, lr, &norm);
 
     rnn_run_end(run, RNN_PHASE_UPDATE, begin);
     if (st == RNN_ERR_NONFINITE)

@@ -22,6 +22,8 @@ typedef struct rnn_trainer {
     rnn_history history;
     size_t history_room;       /* rows */
     float *carried;            /* states of all rows, as of the last checkpoint; else NULL */
+    rnn_optimizer *whole;      /* rank 0's while a checkpoint is written or read, if states are
+                                  shared out; else NULL */
     double last_checkpoint;    /* monotonic seconds; rank 0's clock decides */
     int failed_checkpoints;    /* in a row */
     uint64_t compared_step;    /* after which the ranks had the same bits; 0 = not yet */

@@ -7,6 +7,7 @@
 
 #include "framework/file_io.h"
 #include "framework/fit_file.h"
+#include "framework/optimizer_share.h"
 #include "framework/replicas.h"
 #include "framework/trainer_parts.h"
 #include "kernels/clock.h"
@@ -22,7 +23,7 @@ static rnn_checkpoint describe_state(rnn_trainer *t)
 {
     return (rnn_checkpoint){.model = t->run->model,
                             .params = t->run->params,
-                            .optimizer = t->run->optimizer,
+                            .optimizer = t->whole != NULL ? t->whole : t->run->optimizer,
                             .progress = &t->progress,
                             .history = &t->history,
                             .config = t->run->config_text};
@@ -170,7 +171,9 @@ rnn_status rnn_trainer_save(rnn_trainer *t, bool is_best, bool is_final, char **
     begin = rnn_run_begin(t->run);
     rnn_comm_note_activity(t->run->comm, "writing a checkpoint");
     RNN_TRY(gather_carried(t));
+    RNN_TRY(rnn_share_gather(t->run, &t->whole));
     st = rnn_trainer_is_first(t) ? rnn_trainer_write_files(t, is_best, path) : RNN_OK;
+    rnn_optimizer_destroy(&t->whole);
     st = rnn_comm_agree(t->run->comm, st);
     t->last_checkpoint = rnn_clock_seconds();
     rnn_run_end(t->run, RNN_PHASE_CHECKPOINT, begin);
@@ -226,9 +229,14 @@ static rnn_status rehearse(rnn_trainer *t)
 
 rnn_status rnn_trainer_rehearse(rnn_trainer *t)
 {
+    rnn_status st;
+
     rnn_comm_note_activity(t->run->comm, "writing a checkpoint");
     RNN_TRY(gather_carried(t));
-    return rnn_comm_agree(t->run->comm, rnn_trainer_is_first(t) ? rehearse(t) : RNN_OK);
+    RNN_TRY(rnn_share_gather(t->run, &t->whole));
+    st = rnn_trainer_is_first(t) ? rehearse(t) : RNN_OK;
+    rnn_optimizer_destroy(&t->whole);
+    return rnn_comm_agree(t->run->comm, st);
 }
 
 /* -- Resume ---------------------------------------------------------------------------------- */
@@ -365,22 +373,34 @@ static rnn_status share_carried(rnn_trainer *t)
     return RNN_OK;
 }
 
+/* Collective. */
+static rnn_status share_optimizer(rnn_trainer *t)
+{
+    rnn_optimizer *optimizer = t->run->optimizer;
+    size_t n_bytes = rnn_model_size(t->run->model) * sizeof(float);
+    uint64_t step = rnn_optimizer_get_step(optimizer);
+    double scalar = rnn_optimizer_get_scalar(optimizer);
+
+    if (t->run->is_shared_out)
+        return rnn_share_scatter(t->run, t->whole);
+    for (size_t i = 0; i < rnn_optimizer_n_states(optimizer); i++)
+        RNN_TRY(rnn_comm_broadcast(t->run->comm, rnn_optimizer_state(optimizer, i), n_bytes, 0));
+    RNN_TRY(rnn_comm_broadcast(t->run->comm, &step, sizeof step, 0));
+    RNN_TRY(rnn_comm_broadcast(t->run->comm, &scalar, sizeof scalar, 0));
+    rnn_optimizer_set_step(optimizer, step);
+    rnn_optimizer_set_scalar(optimizer, scalar);
+    return RNN_OK;
+}
+
 /* Collective. What rank 0 has read becomes the state of all. */
 static rnn_status share_state(rnn_trainer *t)
 {
     rnn_comm *comm = t->run->comm;
     size_t n_bytes = rnn_model_size(t->run->model) * sizeof(float);
-    uint64_t step = rnn_optimizer_get_step(t->run->optimizer);
-    double scalar = rnn_optimizer_get_scalar(t->run->optimizer);
 
     RNN_TRY(rnn_comm_broadcast(comm, &t->progress, sizeof t->progress, 0));
     RNN_TRY(rnn_comm_broadcast(comm, t->run->params, n_bytes, 0));
-    for (size_t i = 0; i < rnn_optimizer_n_states(t->run->optimizer); i++)
-        RNN_TRY(rnn_comm_broadcast(comm, rnn_optimizer_state(t->run->optimizer, i), n_bytes, 0));
-    RNN_TRY(rnn_comm_broadcast(comm, &step, sizeof step, 0));
-    RNN_TRY(rnn_comm_broadcast(comm, &scalar, sizeof scalar, 0));
-    rnn_optimizer_set_step(t->run->optimizer, step);
-    rnn_optimizer_set_scalar(t->run->optimizer, scalar);
+    RNN_TRY(share_optimizer(t));
     rnn_executor_load(t->run->executor, t->run->params);
     t->run->lr = t->run->config->optimizer.lr * t->progress.plateau_scale;
     return share_carried(t);
@@ -392,10 +412,12 @@ rnn_status rnn_trainer_resume(rnn_trainer *t)
     rnn_status st;
 
     rnn_comm_note_activity(t->run->comm, "reading a checkpoint");
+    RNN_TRY(rnn_share_gather(t->run, &t->whole)); /* to have one that can be read into */
     st = rnn_trainer_is_first(t) ? read_state(t, &path) : RNN_OK;
     st = rnn_comm_agree(t->run->comm, st);
     if (st == RNN_OK)
         st = share_state(t);
+    rnn_optimizer_destroy(&t->whole);
     if (st == RNN_OK && path != NULL)
         rnn_report_line(t->report, "resume",
                         "from %s: epoch %" PRIu64 ", step %" PRIu64 " of %" PRIu64, path,
