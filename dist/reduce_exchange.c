@@ -161,10 +161,12 @@ static void add_pieces(const rnn_reducer *reducer, size_t count)
         unpack_pieces(exchange, count);
 #pragma omp parallel for schedule(static) if (count >= 64 * RNN_BLOCK)
     for (size_t first = 0; first < count; first += RNN_BLOCK)
-        for (size_t i = 0; i + 1 < exchange->n_nodes; i++)
-            rnn_tree_add(reducer, piece_of(exchange, exchange->pairs[i].into, first),
-                         piece_of(exchange, exchange->pairs[i].from, first),
+        for (size_t i = 0; i + 1 < exchange->n_nodes; i++) {
+            float *into = piece_of(exchange, exchange->pairs[i].into, first);
+
+            rnn_tree_add(reducer, into, into, piece_of(exchange, exchange->pairs[i].from, first),
                          rnn_smaller(count - first, RNN_BLOCK));
+        }
 }
 
 /* One turn per node spares packing them into one message. */

@@ -170,8 +170,8 @@ static void add_piece(rnn_reducer *reducer, float *const *nodes, rnn_span piece)
         fold->nodes[i] = i < n_own ? nodes[fold->n_sent + i] + piece.first
                                    : fold->values + (i - n_own) * piece.count;
     for (size_t i = 0; i + 1 < fold->n_nodes; i++)
-        rnn_tree_add(reducer, fold->nodes[fold->pairs[i].into], fold->nodes[fold->pairs[i].from],
-                     piece.count);
+        rnn_tree_add(reducer, fold->nodes[fold->pairs[i].into], fold->nodes[fold->pairs[i].into],
+                     fold->nodes[fold->pairs[i].from], piece.count);
 }
 
 rnn_status rnn_fold_in(rnn_reducer *reducer, float *const *nodes)

@@ -52,9 +52,9 @@ typedef struct rnn_halving {
     int member;    /* this rank's number among them, -1 if it is none */
     int *rank_of;  /* [n_members] */
     int n_levels;
-    rnn_span kept[RNN_MAX_LEVELS + 1]; /* [n_levels + 1] what is left to this member */
-    float *received;                   /* a piece, */
-    uint16_t *packed[2];               /* or two with bfloat16: sent and received */
+    rnn_span kept[RNN_MAX_LEVELS + 1];      /* [n_levels + 1] what is left to this member */
+    float *received[2];                     /* pieces, */
+    uint16_t *packed_in[2], *packed_out[2]; /* or these with bfloat16 */
     rnn_fold fold;
 } rnn_halving;
 
@@ -96,10 +96,11 @@ size_t rnn_tree_nodes_of_rank(const rnn_reducer *reducer, int rank,
 /* The additions that join n_nodes nodes, in order of offset, to one. `nodes` is used up. */
 rnn_status rnn_tree_plan(rnn_tree_node *nodes, size_t n_nodes, rnn_tree_pair *pairs);
 
-/* into += from over count values, by all threads if that is worth it; as the configuration has it.
- */
-void rnn_tree_add(const rnn_reducer *reducer, float *into, const float *from, size_t count);
-void rnn_tree_add_packed(float *into, const uint16_t *from, size_t count);
+/* sum = a + b over count values, by all threads if that is worth it, rounded before if the
+ * configuration has it. `sum` may be `a`. */
+void rnn_tree_add(const rnn_reducer *reducer, float *sum, const float *a, const float *b,
+                  size_t count);
+void rnn_tree_add_packed(float *sum, const float *a, const uint16_t *b, size_t count);
 
 /*
  * One way each. prepare sets `mine`; scatter leaves the sum in sum[mine], rounded if need be;

@@ -74,24 +74,26 @@ rnn_status rnn_tree_plan(rnn_tree_node *nodes, size_t n_nodes, rnn_tree_pair *pa
 
 /* -- Additions --------------------------------------------------------------------------------- */
 
-void rnn_tree_add(const rnn_reducer *reducer, float *into, const float *from, size_t count)
+void rnn_tree_add(const rnn_reducer *reducer, float *sum, const float *a, const float *b,
+                  size_t count)
 {
 #pragma omp parallel for schedule(static) if (count >= PARALLEL_FROM)
     for (size_t first = 0; first < count; first += RNN_BLOCK) {
         const size_t n = rnn_smaller(count - first, RNN_BLOCK);
 
         if (reducer->cfg.bfloat16)
-            rnn_bfloat16_add(into + first, from + first, n);
+            rnn_bfloat16_add_to(sum + first, a + first, b + first, n);
         else
-            rnn_vector_add(into + first, from + first, n);
+            rnn_vector_add_to(sum + first, a + first, b + first, n);
     }
 }
 
-void rnn_tree_add_packed(float *into, const uint16_t *from, size_t count)
+void rnn_tree_add_packed(float *sum, const float *a, const uint16_t *b, size_t count)
 {
 #pragma omp parallel for schedule(static) if (count >= PARALLEL_FROM)
     for (size_t first = 0; first < count; first += RNN_BLOCK)
-        rnn_bfloat16_add_packed(into + first, from + first, rnn_smaller(count - first, RNN_BLOCK));
+        rnn_bfloat16_add_packed_to(sum + first, a + first, b + first,
+                                   rnn_smaller(count - first, RNN_BLOCK));
 }
 
 /* -- The way ----------------------------------------------------------------------------------- */

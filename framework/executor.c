@@ -299,7 +299,7 @@ static void add_chain(const rnn_executor *e, const chain *c, size_t first, size_
         float *into = c->sums[i] + first, *from = c->sums[i - 1] + first;
 
         if (e->cfg.rounds_nodes) {
-            rnn_bfloat16_add(into, from, count);
+            rnn_bfloat16_add_to(into, into, from, count);
             memset(from, 0, count * sizeof *from);
         } else {
             rnn_vector_move(into, from, count);

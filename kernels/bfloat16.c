@@ -55,17 +55,17 @@ void rnn_bfloat16_round(float *values, size_t count)
 }
 
 RNN_TARGET_CLONES
-void rnn_bfloat16_add(float *into, const float *from, size_t count)
+void rnn_bfloat16_add_to(float *sum, const float *a, const float *b, size_t count)
 {
 #pragma omp simd
     for (size_t i = 0; i < count; i++)
-        into[i] = value_of(rounded(bits_of(into[i]))) + value_of(rounded(bits_of(from[i])));
+        sum[i] = value_of(rounded(bits_of(a[i]))) + value_of(rounded(bits_of(b[i])));
 }
 
 RNN_TARGET_CLONES
-void rnn_bfloat16_add_packed(float *into, const uint16_t *packed, size_t count)
+void rnn_bfloat16_add_packed_to(float *sum, const float *a, const uint16_t *b, size_t count)
 {
 #pragma omp simd
     for (size_t i = 0; i < count; i++)
-        into[i] = value_of(rounded(bits_of(into[i]))) + value_of((uint32_t)packed[i] << 16);
+        sum[i] = value_of(rounded(bits_of(a[i]))) + value_of((uint32_t)b[i] << 16);
 }

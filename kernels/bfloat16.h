@@ -19,10 +19,10 @@ void rnn_bfloat16_unpack(float *values, const uint16_t *packed, size_t count);
 /* values[i] = values[i] rounded. */
 void rnn_bfloat16_round(float *values, size_t count);
 
-/* into[i] = into[i] rounded + from[i] rounded, a sum in float32. */
-void rnn_bfloat16_add(float *into, const float *from, size_t count);
+/* sum[i] = a[i] rounded + b[i] rounded, in float32. `sum` may be `a`. */
+void rnn_bfloat16_add_to(float *sum, const float *a, const float *b, size_t count);
 
 /* The same of an array that is packed already. */
-void rnn_bfloat16_add_packed(float *into, const uint16_t *packed, size_t count);
+void rnn_bfloat16_add_packed_to(float *sum, const float *a, const uint16_t *b, size_t count);
 
 #endif

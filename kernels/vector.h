@@ -17,7 +17,7 @@ void rnn_vector_add(float *into, const float *from, size_t count);
 /* into[i] += from[i]; from[i] = 0. */
 void rnn_vector_move(float *into, float *from, size_t count);
 
-/* sum[i] = a[i] + b[i]. */
+/* sum[i] = a[i] + b[i]; `sum` may be `a`. */
 void rnn_vector_add_to(float *sum, const float *a, const float *b, size_t count);
 
 /*

@@ -139,8 +139,8 @@ static void sums_are_of_rounded_values(void **unused)
         expected[i] =
             value_of((uint32_t)pack(into[i]) << 16) + value_of((uint32_t)pack(from[i]) << 16);
     rnn_bfloat16_pack(packed, from, COUNT);
-    rnn_bfloat16_add_packed(other, packed, COUNT);
-    rnn_bfloat16_add(into, from, COUNT);
+    rnn_bfloat16_add_packed_to(other, other, packed, COUNT);
+    rnn_bfloat16_add_to(into, into, from, COUNT);
     assert_memory_equal(into, expected, sizeof expected);
     assert_memory_equal(other, expected, sizeof expected);
     assert_int_equal(bits_of(into[COUNT]), bits_of(7.0f));
