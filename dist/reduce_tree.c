@@ -111,7 +111,8 @@ static double log2_of(int n)
     return levels;
 }
 
-/* What a rank of many nodes sends in the exchange; and what a member receives and sends. */
+/* What a rank of many nodes sends in the exchange; and what a member receives and sends, as far as
+ * that is not at the same time: by simulation. */
 static bool is_folding_cheaper(const rnn_reducer *reducer)
 {
     const double n_ranks = (double)reducer->comm->size;
@@ -126,7 +127,7 @@ static bool is_folding_cheaper(const rnn_reducer *reducer)
         most_nodes = n_nodes > most_nodes ? n_nodes : most_nodes;
     }
     exchange = ((double)most_nodes + 1.0) * (n_bytes + n_ranks * bytes_of_a_message);
-    folding = ((double)most_nodes + 3.0) * n_bytes +
+    folding = ((double)most_nodes + 5.0) * n_bytes +
               (2.0 * log2_of(reducer->comm->size) + 2.0) * bytes_of_a_message;
     return folding < exchange;
 }
