@@ -3,8 +3,26 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, HUGE_PAGE = 2 * 1024 * 1024 };
+
+/*
+ * Arrays of several huge pages are asked to lie in such: MPI libraries that copy from process to
+ * process look up every page of a message, which is most of the time for small ones. What the
+ * system does not grant makes no difference but that.
+ */
+static void *take(size_t n_bytes)
+{
+    void *memory;
+
+    if (n_bytes < 2 * (size_t)HUGE_PAGE)
+        return aligned_alloc(ALIGNMENT, n_bytes);
+    if (posix_memalign(&memory, HUGE_PAGE, n_bytes) != 0)
+        return NULL;
+    (void)madvise(memory, n_bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+    return memory;
+}
 
 rnn_status rnn_alloc(void **out, size_t count, size_t size, const char *what)
 {
@@ -16,7 +34,7 @@ rnn_status rnn_alloc(void **out, size_t count, size_t size, const char *what)
                         size);
     bytes = count * size;
     rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    *out = aligned_alloc(ALIGNMENT, rounded > 0 ? rounded : ALIGNMENT);
+    *out = take(rounded > 0 ? rounded : ALIGNMENT);
     if (*out == NULL)
         return RNN_FAIL(RNN_ERR_MEMORY, "cannot allocate %s: %zu bytes", what, bytes);
     memset(*out, 0, rounded > 0 ? rounded : ALIGNMENT);
