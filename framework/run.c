@@ -241,14 +241,15 @@ static rnn_status create_reducer(rnn_run *run)
     return RNN_OK;
 }
 
-static rnn_status create_executor(rnn_run *run)
+rnn_status rnn_run_create_executor(const rnn_run *run, size_t first_shard, size_t n_shards,
+                                   rnn_executor **out)
 {
     const rnn_executor_cfg cfg = {.model = run->model,
                                   .objective = run->objective,
                                   .seed = (uint64_t)run->config->run.seed,
                                   .rows = run->rows,
-                                  .first_shard = run->first_shard,
-                                  .n_shards = run->n_own_shards,
+                                  .first_shard = first_shard,
+                                  .n_shards = n_shards,
                                   .n_all_shards = run->n_shards,
                                   .n_threads = run->affinity.threads,
                                   .rounds_nodes =
@@ -256,8 +257,8 @@ static rnn_status create_executor(rnn_run *run)
                                   .carries_state = run->config->train.carry_state,
                                   .keeps_predictions = run->predicted != NULL};
 
-    RNN_TRY(rnn_executor_create(&run->executor, &cfg));
-    rnn_executor_load(run->executor, run->params);
+    RNN_TRY(rnn_executor_create(out, &cfg));
+    rnn_executor_load(*out, run->params);
     return RNN_OK;
 }
 
@@ -307,7 +308,7 @@ static rnn_status create_local(rnn_run *run)
 {
     RNN_TRY(RNN_ALLOC(&run->news, RNN_STEP_SLOTS + run->n_shards, "the shards' losses"));
     RNN_TRY(prepare_predictions(run));
-    RNN_TRY(create_executor(run));
+    RNN_TRY(rnn_run_create_executor(run, run->first_shard, run->n_own_shards, &run->executor));
     RNN_TRY(list_target_units(run));
     RNN_TRY(create_metrics(run));
     RNN_TRY(create_optimizer(run));

@@ -76,6 +76,10 @@ void rnn_run_end(const rnn_run *run, rnn_phase phase, double begin);
 /* From now on records what runs when; NULL ends that. A track for each thread; borrowed. */
 void rnn_run_record(rnn_run *run, rnn_timeline *timeline);
 
+/* An executor with the run's parameters for a run of its shards: this rank's, or another's. */
+rnn_status rnn_run_create_executor(const rnn_run *run, size_t first_shard, size_t n_shards,
+                                   rnn_executor **out);
+
 /* The digest of the parameters, as it is printed and compared. */
 uint64_t rnn_run_digest(const rnn_run *run);
 
