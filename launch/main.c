@@ -14,6 +14,7 @@
 #include "framework/config.h"
 #include "framework/eval.h"
 #include "framework/exchange.h"
+#include "framework/forecast.h"
 #include "framework/predict.h"
 #include "framework/report.h"
 #include "framework/run.h"
@@ -76,6 +77,9 @@ static rnn_status execute(const rnn_options *options, const rnn_config *config, 
         break;
     case RNN_COMMAND_BENCH:
         st = rnn_bench(run, &options->bench);
+        break;
+    case RNN_COMMAND_PLAN:
+        st = rnn_comm_agree(comm, rnn_forecast_print(run, &options->network, options->n_ranks));
         break;
     case RNN_COMMAND_IMPORT:
         st = rnn_import(run, options->weights);

@@ -20,6 +20,8 @@ static const char help_text[] =
     "usage: rnntrain [OPTION...] CONFIG         train the network CONFIG describes\n"
     "       rnntrain bench [OPTION...] [CONFIG] time its step against the bare oneDNN primitives,\n"
     "                                           or steps of many shapes on made-up data\n"
+    "       rnntrain plan --ranks R --network LATENCY,BANDWIDTH [OPTION...] CONFIG\n"
+    "                                           predict its step on so many nodes\n"
     "       rnntrain show [OPTION...] CONFIG    print parameters and shapes of its model\n"
     "       rnntrain show CHECKPOINT            the same of the model in a checkpoint\n"
     "       rnntrain export CHECKPOINT -o FILE  write its weights as a state_dict in HDF5\n"
@@ -43,6 +45,10 @@ static const char help_text[] =
     "  --rounds N        bench: rounds of which it prints medians; default 15\n"
     "  --json            bench: a line of JSON for every shape\n"
     "  -o, --output FILE export, predict: the file to write; h5py reads .h5\n"
+    "  --ranks R         plan: ranks, each a node with the threads that this one has\n"
+    "  --network L,B     plan: latency and bandwidth between them, such as 24us,10Gbit; units ns, "
+    "us,\n"
+    "                    ms, s and kbit, Mbit, Gbit, MB, GB a second\n"
     "  --prompt TEXT     sample: what the text begins with; default \"\"\n"
     "  --length N        sample: characters or words to write; default 500\n"
     "  --temperature T   sample: below 1 likelier, above 1 freer, 0 always the likeliest; default "
@@ -81,6 +87,8 @@ typedef struct extras {
     const char *sampling; /* the last option of sample */
     const char *benching; /* the last option of bench */
     const char *picking;  /* the last one that picks what it goes through */
+    const char *network;  /* of plan */
+    bool has_ranks;
 } extras;
 
 /* Words that come before what they are about; without one, the command is to train. */
@@ -93,6 +101,7 @@ typedef struct subcommand {
 
 static const subcommand subcommands[] = {
     {"bench", "configuration", RNN_COMMAND_BENCH, false, true},
+    {"plan", "configuration", RNN_COMMAND_PLAN, false, false},
     {"show", "configuration or checkpoint", RNN_COMMAND_SHOW, false, false},
     {"export", "checkpoint", RNN_COMMAND_EXPORT, false, false},
     {"import", "configuration", RNN_COMMAND_IMPORT, false, false},
@@ -182,6 +191,21 @@ static rnn_status take_temperature(double *out, const char *text)
     return RNN_OK;
 }
 
+/* --ranks and --network belong to plan, which cannot do without. */
+static rnn_status take_plan(rnn_options *out, const extras *given)
+{
+    if (out->command != RNN_COMMAND_PLAN && (given->has_ranks || given->network != NULL))
+        return RNN_FAIL(RNN_ERR_USAGE, "--%s is only for rnntrain plan",
+                        given->has_ranks ? "ranks" : "network");
+    if (out->command != RNN_COMMAND_PLAN)
+        return RNN_OK;
+    if (out->n_ranks == 0)
+        return RNN_FAIL(RNN_ERR_USAGE, "plan: no ranks given (--ranks R)");
+    if (given->network == NULL)
+        return RNN_FAIL(RNN_ERR_USAGE, "plan: no network given (--network 24us,10Gbit)");
+    return rnn_network_parse(&out->network, given->network);
+}
+
 static rnn_status take_words(rnn_options *out, const extras *given, int n_words, char **words)
 {
     const subcommand *sub = n_words > 0 ? find_subcommand(words[0]) : NULL;
@@ -204,6 +228,7 @@ static rnn_status take_words(rnn_options *out, const extras *given, int n_words,
     out->data = n_words > 1 ? words[1] : NULL;
     RNN_TRY(take_files(out, given));
     RNN_TRY(check_benching(out, given));
+    RNN_TRY(take_plan(out, given));
     return check_sampling(out, given);
 }
 
@@ -235,6 +260,8 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
         SHAPE,
         ROUNDS,
         JSON,
+        RANKS,
+        NETWORK,
         HELP,
         HELP_CONFIG,
         VERSION
@@ -253,6 +280,8 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
                                           {"shape", required_argument, NULL, SHAPE},
                                           {"rounds", required_argument, NULL, ROUNDS},
                                           {"json", no_argument, NULL, JSON},
+                                          {"ranks", required_argument, NULL, RANKS},
+                                          {"network", required_argument, NULL, NETWORK},
                                           {"help", no_argument, NULL, HELP},
                                           {"help-config", no_argument, NULL, HELP_CONFIG},
                                           {"version", no_argument, NULL, VERSION},
@@ -312,6 +341,14 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
             if (option == CELL || option == SHAPE)
                 given.picking = known[index].name;
             RNN_TRY(rnn_bench_options_take(&out->bench, known[index].name, optarg));
+            break;
+        case RANKS:
+            given.has_ranks = true;
+            RNN_TRY(take_count(&count, known[index].name, optarg, INT32_MAX));
+            out->n_ranks = (size_t)count;
+            break;
+        case NETWORK:
+            given.network = optarg;
             break;
         case HELP:
         case 'h':

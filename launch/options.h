@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "framework/bench.h"
+#include "framework/forecast.h"
 #include "framework/write_text.h"
 #include "kernels/status.h"
 
@@ -14,6 +15,7 @@ typedef enum rnn_command {
     RNN_COMMAND_TRAIN,
     RNN_COMMAND_CHECK,
     RNN_COMMAND_BENCH,
+    RNN_COMMAND_PLAN,
     RNN_COMMAND_IMPORT,
     RNN_COMMAND_EVAL,
     RNN_COMMAND_PREDICT,
@@ -38,6 +40,8 @@ typedef struct rnn_options {
     const char *trace;   /* training: --trace; else NULL */
     rnn_write_cfg write; /* sample */
     rnn_bench_cfg bench;
+    size_t n_ranks;      /* plan */
+    rnn_network network; /* plan */
     const char *overrides[RNN_OPTIONS_MAX_OVERRIDES];
     size_t n_overrides;
 } rnn_options;

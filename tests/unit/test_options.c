@@ -46,15 +46,27 @@ static void a_configuration_alone_means_train(void **state)
     assert_int_equal(options.n_overrides, 0);
 }
 
+static void a_plan_has_ranks_and_a_network(void **state)
+{
+    rnn_options options;
+
+    (void)state;
+    assert_int_equal(PARSE(&options, "plan", "a.toml", "--ranks", "12", "--network", "2us,4GB"),
+                     RNN_OK);
+    assert_int_equal(options.n_ranks, 12);
+    assert_true(options.network.latency == 2e-6 && options.network.bandwidth == 4e9);
+}
+
 static void each_command_is_understood(void **state)
 {
     static const struct {
-        const char *words[4];
+        const char *words[5];
         rnn_command command;
     } lines[] = {
         {{"--check", "a.toml"}, RNN_COMMAND_CHECK},
         {{"a.toml", "--check"}, RNN_COMMAND_CHECK},
         {{"bench", "a.toml"}, RNN_COMMAND_BENCH},
+        {{"plan", "a.toml", "--ranks=4", "--network=24us,10Gbit"}, RNN_COMMAND_PLAN},
         {{"show", "a.toml"}, RNN_COMMAND_SHOW},
         {{"a.toml", "--check"}, RNN_COMMAND_CHECK},
         {{"export", "a.toml", "--output=w.h5"}, RNN_COMMAND_EXPORT},
@@ -223,6 +235,14 @@ static void what_is_not_understood_is_refused_by_name(void **state)
         {{"import", "a.toml"}, "no weights given (--from FILE)"},
         {{"import", "a.toml", "b.toml", "--from", "w.h5"}, "\"b.toml\""},
         {{"import", "--from", "w.h5", "--check", "a.toml"}, "import and --check"},
+        {{"plan", "a.toml", "--network=1us,1MB"}, "plan: no ranks given (--ranks R)"},
+        {{"plan", "a.toml", "--ranks=0", "--network=1us,1MB"}, "plan: no ranks given"},
+        {{"plan", "a.toml", "--ranks=4"}, "plan: no network given (--network 24us,10Gbit)"},
+        {{"plan", "a.toml", "--ranks=4", "--network=fast"}, "found \"fast\""},
+        {{"plan", "a.toml", "--ranks=x"}, "--ranks: expected a whole number"},
+        {{"plan", "--ranks=4", "--network=1us,1MB"}, "no configuration given"},
+        {{"a.toml", "--ranks=4"}, "--ranks is only for rnntrain plan"},
+        {{"bench", "a.toml", "--network=1us,1MB"}, "--network is only for rnntrain plan"},
         {{"a.toml", "-o", "w.h5"}, "-o is only for rnntrain export and predict"},
         {{"eval"}, "no checkpoint given"},
         {{"eval", "a.h5", "b.ts", "c.ts"}, "one data set at a time: \"c.ts\""},
@@ -330,6 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_configuration_alone_means_train),
         cmocka_unit_test(each_command_is_understood),
+        cmocka_unit_test(a_plan_has_ranks_and_a_network),
         cmocka_unit_test(weights_are_taken_by_export_and_import),
         cmocka_unit_test(trained_models_take_data),
         cmocka_unit_test(text_is_written_as_asked),
