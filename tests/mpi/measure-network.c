@@ -1,0 +1,59 @@
+/*
+ * measure-network: what rnntrain plan wants to know of the network, measured between two ranks as
+ * the reducer uses it, both ways at once; prints "LATENCYus,BANDWIDTHMbit" for --network.
+ *
+ *     mpirun -n 2 --map-by node measure-network
+ */
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SMALL = 8, LARGE = 256 * 1024, ROUNDS = 41, WARM_UP = 5 };
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Collective. The median of the seconds in which two ranks have exchanged so many bytes. */
+static double exchange(int rank, int n_bytes)
+{
+    static char give[LARGE], take[LARGE];
+    double seconds[ROUNDS];
+
+    for (int i = -WARM_UP; i < ROUNDS; i++) {
+        double start;
+
+        MPI_Barrier(MPI_COMM_WORLD);
+        start = MPI_Wtime();
+        MPI_Sendrecv(give, n_bytes, MPI_CHAR, 1 - rank, 0, take, n_bytes, MPI_CHAR, 1 - rank, 0,
+                     MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        seconds[i < 0 ? 0 : i] = MPI_Wtime() - start;
+    }
+    qsort(seconds, ROUNDS, sizeof *seconds, compare_doubles);
+    return seconds[ROUNDS / 2];
+}
+
+int main(int argc, char **argv)
+{
+    int rank, size;
+    double small, large;
+
+    MPI_Init(&argc, &argv);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    if (size != 2) {
+        fprintf(stderr, "measure-network: expected 2 ranks, found %d\n", size);
+        MPI_Abort(MPI_COMM_WORLD, 64);
+    }
+    small = exchange(rank, SMALL);
+    large = exchange(rank, LARGE);
+    /* The plan takes a message for 1.25 latencies and 0.94 of the bandwidth for usable. */
+    if (rank == 0 && large > small)
+        printf("%.1fus,%.1fMbit\n", 1e6 * small / 1.25,
+               1e-6 * 8 * (LARGE - SMALL) / (large - small) / 0.94);
+    MPI_Finalize();
+    return 0;
+}
