@@ -217,9 +217,10 @@ static rnn_status time_additions(measurement *m, double *seconds)
     return RNN_OK;
 }
 
-/* The median of as many times as PATIENCE allows, after one to warm up. */
+/* The lower quartile of as many times as PATIENCE allows, after one to warm up: other work on the
+ * machine only adds. */
 static rnn_status measure(measurement *m, rnn_status (*time)(measurement *m, double *seconds),
-                          double *median)
+                          double *quartile)
 {
     double times[MAX_TIMES], end;
     size_t n = 0;
@@ -229,7 +230,7 @@ static rnn_status measure(measurement *m, rnn_status (*time)(measurement *m, dou
     while (n < MIN_TIMES || (n < MAX_TIMES && rnn_clock_seconds() < end))
         RNN_TRY(time(m, &times[n++]));
     qsort(times, n, sizeof *times, compare_doubles);
-    *median = times[n / 2];
+    *quartile = times[n / 4];
     return RNN_OK;
 }
 

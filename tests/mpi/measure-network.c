@@ -17,7 +17,8 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Collective. The median of the seconds in which two ranks have exchanged so many bytes. */
+/* Collective. Seconds in which two ranks exchange so many bytes: the lower quartile, other work on
+ * the machine only adds. */
 static double exchange(int rank, int n_bytes)
 {
     static char give[LARGE], take[LARGE];
@@ -33,7 +34,7 @@ static double exchange(int rank, int n_bytes)
         seconds[i < 0 ? 0 : i] = MPI_Wtime() - start;
     }
     qsort(seconds, ROUNDS, sizeof *seconds, compare_doubles);
-    return seconds[ROUNDS / 2];
+    return seconds[ROUNDS / 4];
 }
 
 int main(int argc, char **argv)
