@@ -33,7 +33,7 @@ typedef struct rnn_memory_estimate {
  *
  *     parameters   n + 2 w
  *     gradients    n (twice if batches are accumulated) + n for each tree node of the rank's run
- *                  + per thread (2 + log2 C) n
+ *                  + per thread (1 + log2 C) n
  *     optimizer    n for each state: 1 of sgd with momentum, 2 of adam
  *     sums         half a segment of 2^20 values; if n_ranks is no power of two, a segment for the
  *                  tree nodes of all ranks together, divided by n_ranks

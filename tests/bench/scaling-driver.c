@@ -114,6 +114,8 @@ static rnn_status prepare_fold(study *s)
     n_extra = s->comm.size - n_left;
     is_left = s->comm.rank >= 2 * n_extra || s->comm.rank % 2 == 0;
     s->folded = s->comm;
+    if (n_extra == 0)
+        return RNN_OK;
     RNN_MPI(MPI_Comm_split(s->comm.world, is_left, s->comm.rank, &s->folded.world), "folding");
     RNN_MPI(MPI_Comm_rank(s->folded.world, &s->folded.rank), "finding the rank");
     s->folded.size = n_left;
@@ -145,7 +147,9 @@ static rnn_status print_times(study *s)
     RNN_TRY(time_sum(s, sum_by_tree, &tree));
     RNN_TRY(time_sum(s, sum_by_library, &library));
     RNN_TRY(prepare_fold(s));
-    RNN_TRY(time_sum(s, fold, &folded));
+    folded = tree;
+    if (s->folded.size < s->comm.size)
+        RNN_TRY(time_sum(s, fold, &folded));
     RNN_TRY(time_sum(s, sum_news, &news));
     if (s->comm.rank == 0)
         printf("%.9f %.9f %.9f %.9f\n", tree, library, folded, news);
