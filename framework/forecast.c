@@ -13,8 +13,9 @@
 
 enum { SEGMENT = 256 * RNN_BLOCK, MAX_TIMES = 256, MIN_TIMES = 5 };
 
-/* Fitted: what a message and a byte take in the simulation, of the network's figures. */
-static const double LATENCIES = 1.25, GOODPUT = 0.94;
+/* Fitted to the simulation: latencies of a message that partners exchange and wait for, and of one
+ * among those that all ranks send each other; the part of the bandwidth that is usable. */
+static const double WAITED_FOR = 1.25, AMONG_MANY = 1.0, GOODPUT = 0.94;
 
 /* Seconds that each thing is measured for. */
 static const double PATIENCE = 0.25;
@@ -85,9 +86,9 @@ static double floor_log2(size_t n)
     return log;
 }
 
-static double seconds_of(const rnn_network *network, double n_messages, double n_bytes)
+static double seconds_of(const rnn_network *network, double n_latencies, double n_bytes)
 {
-    return n_messages * LATENCIES * network->latency + n_bytes / (GOODPUT * network->bandwidth);
+    return n_latencies * network->latency + n_bytes / (GOODPUT * network->bandwidth);
 }
 
 static double n_segments(size_t n_values)
@@ -119,9 +120,11 @@ double rnn_forecast_tree(const rnn_network *network, size_t n_ranks, size_t n_sh
     if (n_ranks == 1)
         return 0.0;
     if (is_power_of_two(n_ranks))
-        return seconds_of(network, 2 * floor_log2(n_ranks) * n_segments(n_values), 2 * part);
+        return seconds_of(network, WAITED_FOR * 2 * floor_log2(n_ranks) * n_segments(n_values),
+                          2 * part);
     n_rounds = (double)most_nodes(n_ranks, n_shards) + 1;
-    return seconds_of(network, n_rounds * (p - 1) * n_segments(n_values), n_rounds * part);
+    return seconds_of(network, AMONG_MANY * n_rounds * (p - 1) * n_segments(n_values),
+                      n_rounds * part);
 }
 
 double rnn_forecast_allreduce(const rnn_network *network, size_t n_ranks, size_t n_values)
@@ -131,14 +134,16 @@ double rnn_forecast_allreduce(const rnn_network *network, size_t n_ranks, size_t
 
     if (n_ranks == 1)
         return 0.0;
-    return seconds_of(network, 2 * log + folded, (2 * (p - 1) / p + folded) * bytes);
+    return seconds_of(network, WAITED_FOR * (2 * log + folded), (2 * (p - 1) / p + folded) * bytes);
 }
 
 double rnn_forecast_small_sum(const rnn_network *network, size_t n_ranks, size_t n_bytes)
 {
     double n_messages = floor_log2(n_ranks) + (is_power_of_two(n_ranks) ? 0.0 : 2.0);
 
-    return n_ranks == 1 ? 0.0 : seconds_of(network, n_messages, n_messages * (double)n_bytes);
+    return n_ranks == 1
+               ? 0.0
+               : seconds_of(network, WAITED_FOR * n_messages, n_messages * (double)n_bytes);
 }
 
 /* -- Measuring ------------------------------------------------------------------------------------
