@@ -40,7 +40,7 @@ typedef struct rnn_memory_estimate {
  *     threads      per thread, per stage: 2 x steps x rows x features, and what oneDNN asks for
  *     checkpoint   2 x (n + states): HDF5's image, and the copy that is digested and written
  *
- * Made exactly from the model's stages and the tree's nodes where these say "about". n_ranks is at
+ * Nodes, and the arrays of a thread, are counted where C and S are no powers of two. n_ranks is at
  * most run->n_shards. RNN_ERR_MEMORY or RNN_ERR_UNAVAILABLE if the primitives cannot be asked.
  */
 rnn_status rnn_estimate_memory(const rnn_run *run, size_t n_ranks, rnn_memory_estimate *out);
