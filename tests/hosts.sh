@@ -9,7 +9,7 @@ hosts=rnn-$$
 why_no_hosts() {
     local probe="$hosts-probe" version
     version=$("${MPIRUN:-mpirun}" --version 2>&1 | head -n 1)
-    if [[ ! $version =~ "(Open "(MPI|RTE)")"" 4." ]]; then
+    if [[ ! $version =~ "(Open"" "?(MPI|RTE)")"" 4." ]]; then
         echo "mpirun is not that of Open MPI 4"
     elif ! command -v ip nsenter unshare hostname >/dev/null; then
         echo "needs ip, nsenter, unshare and hostname"
