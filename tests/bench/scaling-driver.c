@@ -2,7 +2,8 @@
  * Sums of gradients among simulated ranks, for tests/bench/scaling-study: smpicc compiles this with
  * the sources of dist/ as they are, and smpirun runs it.
  *
- *     scaling-driver time VALUES SHARDS     prints seconds: tree, allreduce, folded, small sum
+ *     scaling-driver time VALUES SHARDS     prints seconds: tree, allreduce, the tree by
+ *                                           halving and by exchange, small sum
  *     scaling-driver digest VALUES SHARDS   prints the digest of the tree's sum
  */
 #include <inttypes.h>
@@ -18,7 +19,10 @@
 #include "kernels/memory.h"
 #include "kernels/vector.h"
 
-enum { SLOTS = 8 }; /* counts and flags of the small sum: RNN_STEP_SLOTS of framework/run.h */
+enum {
+    SLOTS = 8, /* counts and flags of the small sum: RNN_STEP_SLOTS of framework/run.h */
+    MAX_EXCHANGE = 256
+};
 
 typedef struct study {
     rnn_comm comm;
@@ -27,8 +31,6 @@ typedef struct study {
     size_t n_nodes;
     float *sum;
     rnn_reducer *reducer;
-    rnn_comm folded; /* after the extra ranks are folded into others */
-    rnn_reducer *folded_reducer;
 } study;
 
 /* A communicator without a watchdog: it would go by the real clock, and needs more of MPI's threads
@@ -78,52 +80,6 @@ static rnn_status sum_news(study *s)
     return st;
 }
 
-/*
- * What a sum of a rank count that is no power of two could cost: extra ranks hand their node to one
- * of the others and get the sum back from it; those, a power of two, halve and double.
- */
-static rnn_status fold(study *s)
-{
-    const int rank = s->comm.rank, other = rank ^ 1, n_extra = s->comm.size - s->folded.size;
-    const bool is_paired = rank < 2 * n_extra, is_extra = is_paired && rank % 2 == 1;
-    const int n = (int)s->n_values;
-
-    if (is_extra) {
-        RNN_MPI(MPI_Send(s->nodes[0], n, MPI_FLOAT, other, 1, s->comm.world), "handing over");
-        RNN_MPI(MPI_Recv(s->sum, n, MPI_FLOAT, other, 1, s->comm.world, MPI_STATUS_IGNORE),
-                "getting back");
-        return RNN_OK;
-    }
-    if (is_paired)
-        RNN_MPI(MPI_Recv(s->sum, n, MPI_FLOAT, other, 1, s->comm.world, MPI_STATUS_IGNORE),
-                "taking over");
-    RNN_TRY(rnn_reducer_tree(s->folded_reducer, s->nodes, 1, s->sum));
-    if (is_paired)
-        RNN_MPI(MPI_Send(s->sum, n, MPI_FLOAT, other, 1, s->comm.world), "giving back");
-    return RNN_OK;
-}
-
-/* Collective. The communicator of those that are left after folding. */
-static rnn_status prepare_fold(study *s)
-{
-    int n_left = 1, n_extra;
-    bool is_left;
-
-    while (2 * n_left <= s->comm.size)
-        n_left *= 2;
-    n_extra = s->comm.size - n_left;
-    is_left = s->comm.rank >= 2 * n_extra || s->comm.rank % 2 == 0;
-    s->folded = s->comm;
-    if (n_extra == 0)
-        return RNN_OK;
-    RNN_MPI(MPI_Comm_split(s->comm.world, is_left, s->comm.rank, &s->folded.world), "folding");
-    RNN_MPI(MPI_Comm_rank(s->folded.world, &s->folded.rank), "finding the rank");
-    s->folded.size = n_left;
-    if (!is_left)
-        return RNN_OK;
-    return rnn_reducer_create(&s->folded_reducer, &s->folded, s->n_values, (size_t)n_left);
-}
-
 /* Collective. The simulated seconds until the last rank has it; no noise, so once is enough. */
 static rnn_status time_sum(study *s, rnn_status (*sum)(study *s), double *seconds)
 {
@@ -137,22 +93,33 @@ static rnn_status time_sum(study *s, rnn_status (*sum)(study *s), double *second
     return RNN_OK;
 }
 
+/* Collective. With a reducer of its own. */
+static rnn_status time_tree(study *s, rnn_tree_way way, double *seconds)
+{
+    const rnn_reducer_cfg cfg = {.n_values = s->n_values, .n_shards = s->n_shards, .way = way};
+
+    RNN_TRY(rnn_reducer_create(&s->reducer, &s->comm, &cfg));
+    RNN_TRY(time_sum(s, sum_by_tree, seconds));
+    rnn_reducer_destroy(&s->reducer);
+    return RNN_OK;
+}
+
 static rnn_status print_times(study *s)
 {
-    double tree, library, folded, news;
+    double tree, library, halving, exchange, news;
 
     RNN_TRY(share_array(&s->sum, s->n_values));
     for (size_t i = 0; i < s->n_nodes; i++)
         RNN_TRY(share_array(&s->nodes[i], s->n_values));
-    RNN_TRY(time_sum(s, sum_by_tree, &tree));
+    RNN_TRY(time_tree(s, RNN_TREE_AUTO, &tree));
     RNN_TRY(time_sum(s, sum_by_library, &library));
-    RNN_TRY(prepare_fold(s));
-    folded = tree;
-    if (s->folded.size < s->comm.size)
-        RNN_TRY(time_sum(s, fold, &folded));
+    RNN_TRY(time_tree(s, RNN_TREE_HALVING, &halving));
+    exchange = 0.0; /* not simulated: messages from all to all */
+    if (s->comm.size <= MAX_EXCHANGE)
+        RNN_TRY(time_tree(s, RNN_TREE_EXCHANGE, &exchange));
     RNN_TRY(time_sum(s, sum_news, &news));
     if (s->comm.rank == 0)
-        printf("%.9f %.9f %.9f %.9f\n", tree, library, folded, news);
+        printf("%.9f %.9f %.9f %.9f %.9f\n", tree, library, halving, exchange, news);
     return RNN_OK;
 }
 
@@ -190,8 +157,10 @@ done:
 
 static rnn_status print_digest(study *s, const rnn_tree_node *nodes)
 {
+    const rnn_reducer_cfg cfg = {.n_values = s->n_values, .n_shards = s->n_shards};
     uint64_t digest;
 
+    RNN_TRY(rnn_reducer_create(&s->reducer, &s->comm, &cfg));
     RNN_TRY(RNN_ALLOC(&s->sum, s->n_values, "the sum"));
     for (size_t i = 0; i < s->n_nodes; i++) {
         RNN_TRY(RNN_ALLOC(&s->nodes[i], s->n_values, "a node"));
@@ -213,7 +182,6 @@ static rnn_status run(study *s, bool wants_times)
     size_t first, count;
 
     RNN_TRY(join(&s->comm));
-    RNN_TRY(rnn_reducer_create(&s->reducer, &s->comm, s->n_values, s->n_shards));
     rnn_shard_range(s->n_shards, (size_t)s->comm.rank, (size_t)s->comm.size, &first, &count);
     s->n_nodes = rnn_tree_decompose(first, count, nodes);
     return wants_times ? print_times(s) : print_digest(s, nodes);
