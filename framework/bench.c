@@ -178,6 +178,42 @@ static rnn_status run_rounds(contest *c, rnn_bench_result *result)
     return RNN_OK;
 }
 
+static void split_time(rnn_bench_split *split, const rnn_timeline *timeline, size_t n_steps)
+{
+    size_t n_tracks = rnn_timeline_n_tracks(timeline);
+
+    for (rnn_phase phase = 0; phase < RNN_N_PHASES; phase++) {
+        size_t n_threads = rnn_phase_is_shared(phase) ? n_tracks : 1;
+
+        for (size_t track = 0; track < n_threads; track++)
+            split->phases[phase] +=
+                rnn_timeline_seconds(timeline, track, phase) / (double)n_threads / (double)n_steps;
+    }
+    split->other = split->phases[RNN_PHASE_STEP];
+    for (rnn_phase phase = 0; phase < RNN_PHASE_STEP; phase++)
+        split->other -= split->phases[phase];
+}
+
+/* Collective. Rounds of their own, so that the clocks are in no other figure. */
+static rnn_status record_rounds(contest *c, rnn_bench_result *result)
+{
+    rnn_run *run = c->run;
+    size_t n_rounds = (result->n_rounds + 2) / 3;
+    rnn_timeline *timeline;
+    rnn_status st = rnn_timeline_create(&timeline, (size_t)run->affinity.threads, 0);
+    double seconds;
+
+    RNN_TRY(rnn_comm_agree(run->comm, st));
+    rnn_run_record(run, timeline);
+    for (size_t round = 0; round < n_rounds && st == RNN_OK; round++)
+        st = time_steps(c, c->repeats, &seconds);
+    rnn_run_record(run, NULL);
+    if (st == RNN_OK)
+        split_time(&result->split, timeline, n_rounds * c->repeats);
+    rnn_timeline_destroy(&timeline);
+    return st;
+}
+
 /* Collective. Everything but the peak, which is the machine's. */
 static rnn_status measure(rnn_bench_result *result, rnn_run *run)
 {
@@ -189,6 +225,8 @@ static rnn_status measure(rnn_bench_result *result, rnn_run *run)
     st = rnn_comm_agree(run->comm, prepare(&c, result));
     if (st == RNN_OK)
         st = run_rounds(&c, result);
+    if (st == RNN_OK)
+        st = record_rounds(&c, result);
     clean_up(&c);
     return st;
 }
@@ -213,6 +251,7 @@ typedef struct sweep {
     const char *const *overrides;
     size_t n_overrides;
     rnn_comm *comm;
+    size_t n_workers; /* threads of all ranks */
     rnn_bench_peak peak;
 } sweep;
 
@@ -238,8 +277,8 @@ static rnn_status sweep_one(sweep *s, const char *cell, const rnn_bench_shape *s
 {
     rnn_config config = {0};
     rnn_run *run;
-    rnn_status st = rnn_comm_agree(
-        s->comm, rnn_bench_configure(&config, cell, shape, s->overrides, s->n_overrides));
+    rnn_status st = rnn_comm_agree(s->comm, rnn_bench_configure(&config, cell, shape, s->n_workers,
+                                                                s->overrides, s->n_overrides));
 
     if (st == RNN_OK)
         st = rnn_run_create(&run, &config, NULL, s->comm);
@@ -256,9 +295,13 @@ rnn_status rnn_bench_sweep(const rnn_bench_cfg *cfg, const char *const *override
 {
     sweep s = {.cfg = cfg, .overrides = overrides, .n_overrides = n_overrides, .comm = comm};
     bool is_single = cfg->shape.seq_len > 0;
+    rnn_affinity affinity;
     const rnn_bench_shape *shapes = is_single ? &cfg->shape : rnn_bench_shapes;
 
     RNN_TRY(rnn_comm_compare(comm, cfg->n_rounds, "number of rounds"));
+    rnn_affinity_setup(&affinity, comm, 0, true);
+    s.n_workers = (size_t)(affinity.threads * rnn_comm_size(comm));
+    RNN_TRY(rnn_comm_broadcast(comm, &s.n_workers, sizeof s.n_workers, 0));
     for (size_t i = 0; i < (is_single ? 1 : rnn_bench_n_shapes); i++)
         for (size_t k = 0; rnn_bench_cells[k] != NULL; k++)
             if (cfg->cell == NULL || strcmp(cfg->cell, rnn_bench_cells[k]) == 0)

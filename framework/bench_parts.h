@@ -26,9 +26,16 @@ typedef struct rnn_bench_peak {
     double one_thread, all_threads; /* busy in each rank */
 } rnn_bench_peak;
 
+/* Where the time of steps goes, in seconds of a step; phases in all threads are their means. */
+typedef struct rnn_bench_split {
+    double phases[RNN_N_PHASES]; /* that of RNN_PHASE_STEP is all of it */
+    double other;                /* in none of them: above all, threads that wait for others */
+} rnn_bench_split;
+
 typedef struct rnn_bench_result {
     const rnn_run *run;
     size_t n_rounds;
+    rnn_bench_split split;
     rnn_bench_peak peak;
     rnn_bench_time step;
     rnn_bench_way ways[RNN_BENCH_MAX_WAYS]; /* the run's shards first */
@@ -64,9 +71,12 @@ extern const rnn_bench_shape rnn_bench_shapes[];
 extern const size_t rnn_bench_n_shapes;
 extern const char *const rnn_bench_cells[]; /* NULL-ended */
 
-/* Free with rnn_config_free, also after failure. */
+/*
+ * Shards are as few as keep `n_workers` threads of all ranks busy, which is the fastest there.
+ * Free with rnn_config_free, also after failure.
+ */
 rnn_status rnn_bench_configure(rnn_config *out, const char *cell, const rnn_bench_shape *shape,
-                               const char *const *overrides, size_t n_overrides);
+                               size_t n_workers, const char *const *overrides, size_t n_overrides);
 
 /* -- Printing, on rank 0 (bench_report.c) ----------------------------------------------------- */
 

@@ -81,6 +81,11 @@ static const char *name_way(char text[NAME_SIZE], const rnn_bench_way *way)
     return text;
 }
 
+static double percent(const rnn_bench_result *result, double seconds)
+{
+    return 100.0 * seconds / result->split.phases[RNN_PHASE_STEP];
+}
+
 /* -- Text -------------------------------------------------------------------------------------- */
 
 static void print_machine(const rnn_bench_result *result)
@@ -102,6 +107,18 @@ static void print_times(const rnn_run *run, const char *name, double seconds)
            samples, samples * rnn_bench_mean_length(run), 1e-9 * flop_of_batch(run) / seconds);
 }
 
+/* "time in: gather 0.4 %, ..., other 1.2 %" */
+static void print_split(const rnn_bench_result *result)
+{
+    const rnn_bench_split *split = &result->split;
+
+    printf("time in: ");
+    for (rnn_phase phase = 0; phase < RNN_PHASE_STEP; phase++)
+        if (split->phases[phase] > 0.0)
+            printf("%s %.1f %%, ", rnn_phase_name(phase), percent(result, split->phases[phase]));
+    printf("other %.1f %%\n", percent(result, split->other));
+}
+
 void rnn_bench_print_text(const rnn_bench_result *result)
 {
     const rnn_run *run = result->run;
@@ -117,6 +134,7 @@ void rnn_bench_print_text(const rnn_bench_result *result)
         snprintf(name, sizeof name, "bare primitives, %s", name_way(way, &result->ways[i]));
         print_times(run, name, result->ways[i].time.median);
     }
+    print_split(result);
     printf("share of sgemm's rate: %.3f\n", share_of_peak(result));
     printf("ratio, best bare primitives / training step: %.3f\n", ratio(result));
 }
@@ -242,6 +260,10 @@ void rnn_bench_print_json(const rnn_bench_result *result)
            "\"flop_per_batch\": %.6e",
            result->n_rounds, result->step.median, result->step.least,
            samples_a_second(run, result->step.median), flop_of_batch(run));
+    printf(", \"split_seconds\": {");
+    for (rnn_phase phase = 0; phase <= RNN_PHASE_STEP; phase++)
+        printf("\"%s\": %.6e, ", rnn_phase_name(phase), result->split.phases[phase]);
+    printf("\"other\": %.6e}", result->split.other);
     printf(", \"sgemm_flop_per_second\": %.6e, \"sgemm_flop_per_second_one_thread\": %.6e, "
            "\"share_of_sgemm\": %.4f, \"bare\": [",
            result->peak.all_threads, result->peak.one_thread, share_of_peak(result));

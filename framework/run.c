@@ -13,9 +13,10 @@
 
 size_t rnn_run_default_shards(size_t batch_size, size_t widest)
 {
-    size_t min_rows = widest <= 256 ? 8 : 16, n_shards = 1;
+    const size_t few = widest <= 256 ? 8 : 2; /* for as many workers slices may be small */
+    size_t n_shards = 1;
 
-    while (batch_size / (2 * n_shards) >= min_rows)
+    while (batch_size / (2 * n_shards) >= (2 * n_shards <= few ? 8 : 16))
         n_shards *= 2;
     return n_shards;
 }

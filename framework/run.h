@@ -85,8 +85,9 @@ uint64_t rnn_run_digest(const rnn_run *run);
 
 /*
  * The number of shards of a global batch when the configuration leaves it open: a power of two,
- * from batch size and the widest layer's output alone, never from ranks or threads. Slices of 8
- * rows keep the primitives at full rate up to 256 units, wider layers want 16.
+ * from batch size and the widest layer's output alone, never from ranks or threads. Slices of 16
+ * rows or more, since larger ones are faster; of 8 only where there would be fewer than 8 shards to
+ * keep workers busy, or than 2 of layers wider than 256, which lose more by it.
  */
 size_t rnn_run_default_shards(size_t batch_size, size_t widest);
 

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "kernels/memory.h"
+#include "kernels/transpose.h"
 
-enum { MAX_GATES = 4, TILE = 8, ALIGN_FLOATS = 16 };
+enum { MAX_GATES = 4, TILE = 16, ALIGN_FLOATS = 16 };
 
 /* The library's gate block that holds torch's gate g: the same, but r and z swapped for gru. */
 static const size_t gate_place[][MAX_GATES] = {
@@ -133,30 +134,20 @@ static void part_range(size_t n_hid, size_t part, size_t n_parts, size_t *first,
     *last = end < n_hid ? end : n_hid;
 }
 
-/* columns[i][o] = rows[o][i] for o in [first, last), tile by tile. */
+/* columns[i][o] = rows[o][i] for o in [first, last). */
 static void transpose_to_columns(float *columns, size_t column_pitch, const float *rows,
                                  size_t n_columns, size_t first, size_t last)
 {
-    for (size_t o = first; o < last; o += TILE) {
-        size_t n = last - o < TILE ? last - o : TILE;
-
-        for (size_t i = 0; i < n_columns; i++)
-            for (size_t k = 0; k < n; k++)
-                columns[i * column_pitch + o + k] = rows[(o + k) * n_columns + i];
-    }
+    rnn_transpose(columns + first, column_pitch, rows + first * n_columns, n_columns, last - first,
+                  n_columns);
 }
 
 /* rows[o][i] = columns[i][o]: the way back. */
 static void transpose_to_rows(float *rows, size_t n_columns, const float *columns,
                               size_t column_pitch, size_t first, size_t last)
 {
-    for (size_t o = first; o < last; o += TILE) {
-        size_t n = last - o < TILE ? last - o : TILE;
-
-        for (size_t i = 0; i < n_columns; i++)
-            for (size_t k = 0; k < n; k++)
-                rows[(o + k) * n_columns + i] = columns[i * column_pitch + o + k];
-    }
+    rnn_transpose(rows + first * n_columns, n_columns, columns + first, column_pitch, n_columns,
+                  last - first);
 }
 
 static void pack_weights(const rnn_recurrent *r, rnn_packed_weights *w, const float *torch,

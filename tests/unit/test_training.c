@@ -14,6 +14,7 @@
 
 #include "framework/executor.h"
 #include "framework/optimizer.h"
+#include "framework/run.h"
 #include "golden.h"
 #include "hand_made_batch.h"
 
@@ -317,9 +318,26 @@ static void hello_is_learnt_as_in_torch(void **state)
     H5Fclose(file);
 }
 
+/* Slices keep 16 rows, or 8 while there are few of them. */
+static void batches_are_cut_by_their_size_and_width(void **state)
+{
+    static const struct {
+        size_t batch_size, widest, n_shards;
+    } cases[] = {{1, 100, 1},     {15, 100, 1},   {16, 100, 2},  {20, 100, 2},   {50, 128, 4},
+                 {64, 100, 8},    {127, 100, 8},  {128, 100, 8}, {255, 256, 8},  {256, 256, 16},
+                 {1000, 100, 32}, {1024, 32, 64}, {15, 650, 1},  {16, 650, 2},   {20, 650, 2},
+                 {63, 257, 2},    {64, 1024, 4},  {128, 512, 8}, {256, 1024, 16}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(rnn_run_default_shards(cases[i].batch_size, cases[i].widest),
+                         cases[i].n_shards);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(batches_are_cut_by_their_size_and_width),
         cmocka_unit_test(classifiers_learn_as_in_torch_however_the_batch_is_cut),
         cmocka_unit_test(hello_is_learnt_as_in_torch),
     };
