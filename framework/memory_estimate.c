@@ -9,7 +9,7 @@ static const double PROGRAM_BYTES = 34e6, MPI_BYTES = 16e6;
 
 enum {
     SEGMENT = 256 * 4096, /* the reducer sums so many values at a time */
-    BATCHES_AHEAD = 3,    /* slots of a loader */
+    BATCHES_AHEAD = 3,    /* slots of a loader that reads ahead */
     UNIT = sizeof(float)
 };
 
@@ -147,11 +147,11 @@ static rnn_status thread_bytes(const rnn_run *run, double *bytes)
 static double data_bytes(const rnn_run *run, size_t n_own_shards)
 {
     const rnn_dataset_info *info = rnn_dataset_get_info(run->dataset);
-    double n_loaders = 0.0;
+    double n_slots = rnn_dataset_is_in_memory(run->dataset) ? 1 : BATCHES_AHEAD, n_loaders = 0.0;
 
     for (int split = 0; split < RNN_N_SPLITS; split++)
         n_loaders += run->loader[split] != NULL;
-    return info->bytes_in_memory + n_loaders * BATCHES_AHEAD * (double)n_own_shards * UNIT *
+    return info->bytes_in_memory + n_loaders * n_slots * (double)n_own_shards * UNIT *
                                        values_of(rnn_model_input(run->model), run->rows);
 }
 
@@ -162,6 +162,7 @@ rnn_status rnn_estimate_memory(const rnn_run *run, size_t n_ranks, rnn_memory_es
 {
     const double array = UNIT * (double)rnn_model_size(run->model);
     const double n_states = (double)rnn_optimizer_n_states(run->optimizer);
+    const bool is_shared_out = run->config->parallel.shard_optimizer && n_ranks > 1;
     size_t first, count;
     double of_thread;
 
@@ -172,10 +173,12 @@ rnn_status rnn_estimate_memory(const rnn_run *run, size_t n_ranks, rnn_memory_es
                   [RNN_MEMORY_DATA] = data_bytes(run, count),
                   [RNN_MEMORY_PARAMETERS] = array + UNIT * 2 * recurrent_values(run->model),
                   [RNN_MEMORY_GRADIENTS] = array * gradient_arrays(run, n_ranks),
-                  [RNN_MEMORY_OPTIMIZER] = array * n_states,
+                  [RNN_MEMORY_OPTIMIZER] =
+                      array * n_states / (is_shared_out ? (double)n_ranks : 1.0),
                   [RNN_MEMORY_SUMS] = UNIT * sum_values(run, n_ranks),
                   [RNN_MEMORY_THREADS] = of_thread * run->affinity.threads,
-                  [RNN_MEMORY_CHECKPOINT] = 2 * array * (1 + n_states)}};
+                  [RNN_MEMORY_CHECKPOINT] =
+                      array * (2 * (1 + n_states) + (is_shared_out ? n_states : 0.0))}};
     for (int i = 0; i < RNN_MEMORY_N_PARTS; i++)
         out->total += out->bytes[i];
     return RNN_OK;

@@ -34,11 +34,13 @@ typedef struct rnn_memory_estimate {
  *     parameters   n + 2 w
  *     gradients    n (twice if batches are accumulated) + n for each tree node of the rank's run
  *                  + per thread (1 + log2 C) n
- *     optimizer    n for each state: 1 of sgd with momentum, 2 of adam
+ *     optimizer    n for each state: 1 of sgd with momentum, 2 of adam; divided by n_ranks with
+ *                  parallel.shard_optimizer
  *     sums         half a segment of 2^20 values; if n_ranks is no power of two, a segment for the
  *                  tree nodes of all ranks together, divided by n_ranks
  *     threads      per thread, per stage: 2 x steps x rows x features, and what oneDNN asks for
- *     checkpoint   2 x (n + states): HDF5's image, and the copy that is digested and written
+ *     checkpoint   2 x (n + states): HDF5's image, and the copy that is digested and written;
+ *                  with parallel.shard_optimizer the states once more, gathered
  *
  * Nodes, and the arrays of a thread, are counted where C and S are no powers of two. n_ranks is at
  * most run->n_shards. RNN_ERR_MEMORY or RNN_ERR_UNAVAILABLE if the primitives cannot be asked.

@@ -15,6 +15,7 @@
 #include "framework/eval.h"
 #include "framework/exchange.h"
 #include "framework/forecast.h"
+#include "framework/memory_estimate.h"
 #include "framework/predict.h"
 #include "framework/report.h"
 #include "framework/run.h"
@@ -38,12 +39,29 @@ static rnn_status load_config(rnn_config *config, const rnn_options *options)
     return st;
 }
 
+static void print_memory(rnn_report *report, const rnn_memory_estimate *memory)
+{
+    char parts[256] = "";
+    size_t length = 0;
+
+    for (rnn_memory_part part = 0; part < RNN_MEMORY_N_PARTS && length < sizeof parts; part++)
+        length += (size_t)snprintf(parts + length, sizeof parts - length, "%s%s %.0f",
+                                   part == 0 ? "" : ", ", rnn_memory_part_name(part),
+                                   1e-6 * memory->bytes[part]);
+    rnn_report_line(report, "memory", "about %.0f MB of rank 0 at its peak: %s",
+                    1e-6 * memory->total, parts);
+}
+
 static rnn_status print_plan(rnn_run *run)
 {
+    rnn_memory_estimate memory;
     rnn_report *report;
 
+    RNN_TRY(rnn_comm_agree(run->comm,
+                           rnn_estimate_memory(run, (size_t)rnn_comm_size(run->comm), &memory)));
     RNN_TRY(rnn_comm_agree(run->comm, rnn_report_create(&report, run)));
     rnn_report_banner(report);
+    print_memory(report, &memory);
     rnn_report_line(report, "check", "configuration, data and model are fine; nothing was run");
     rnn_report_destroy(&report);
     return RNN_OK;
