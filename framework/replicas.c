@@ -26,12 +26,19 @@ static size_t n_replicas(const rnn_run *run)
     return 1 + (run->is_shared_out ? 0 : rnn_optimizer_n_states(run->optimizer));
 }
 
-static uint64_t digest_of_all(const rnn_run *run)
+static uint64_t digest_of_counters(const rnn_run *run)
 {
     double scalar = rnn_optimizer_get_scalar(run->optimizer);
+    const uint64_t both[2] = {rnn_optimizer_get_step(run->optimizer),
+                              rnn_digest(&scalar, sizeof scalar)};
+
+    return rnn_digest(both, sizeof both);
+}
+
+static uint64_t digest_of_all(const rnn_run *run)
+{
     size_t n = n_replicas(run);
-    uint64_t so_far[2] = {rnn_optimizer_get_step(run->optimizer),
-                          rnn_digest(&scalar, sizeof scalar)};
+    uint64_t so_far[2] = {digest_of_counters(run), 0};
 
     for (size_t i = 0; i < n; i++) {
         so_far[0] = rnn_digest(so_far, sizeof so_far);
@@ -84,7 +91,10 @@ static rnn_status find_difference(const rnn_run *run, uint64_t step, int first_o
                      p->group, p->name);
             return blame(run, step, odd, n_odd, tensor);
         }
-    return blame(run, step, first_odd, n_all_odd, "the optimizer's counters");
+    RNN_TRY(rnn_comm_find_odd(run->comm, digest_of_counters(run), &odd, &n_odd));
+    if (n_odd > 0)
+        return blame(run, step, odd, n_odd, "the optimizer's counters");
+    return blame(run, step, first_odd, n_all_odd, "something that has changed back since");
 }
 
 rnn_status rnn_replicas_compare(const rnn_run *run, uint64_t step)

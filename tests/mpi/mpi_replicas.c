@@ -181,7 +181,10 @@ typedef struct accident {
     atomic_bool is_over;
 } accident;
 
-/* Again and again, since an update that runs just then may write over it. */
+/*
+ * Once more after a while, since an update that runs just then may write over it; not soon, since
+ * flipping the bit back would end the difference while it is being looked for.
+ */
 static void *happen(void *argument)
 {
     accident *a = argument;
@@ -190,7 +193,7 @@ static void *happen(void *argument)
     while (!atomic_load(&a->is_over)) {
         nanosleep(&pause, NULL);
         apply(a->f, &a->at);
-        pause.tv_nsec = 7000000;
+        pause.tv_nsec = 700000000;
     }
     return NULL;
 }
