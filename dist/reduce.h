@@ -43,6 +43,9 @@ void rnn_shard_range(size_t n_shards, size_t part, size_t n_parts, size_t *first
 /* Maximal aligned nodes of a run, in order of offset; returns their number. */
 size_t rnn_tree_decompose(size_t first, size_t count, rnn_tree_node nodes[RNN_TREE_MAX_NODES]);
 
+/* Whether neighbours, `lower` just before `upper`, are the two halves of a node. */
+bool rnn_tree_are_siblings(rnn_tree_node lower, rnn_tree_node upper);
+
 /* How the ranks finish the tree; AUTO chooses, never by anything that differs between ranks. */
 typedef enum rnn_tree_way {
     RNN_TREE_AUTO,

@@ -48,7 +48,7 @@ size_t rnn_tree_nodes_of_rank(const rnn_reducer *reducer, int rank,
     return rnn_tree_decompose(first, count, nodes);
 }
 
-static bool are_siblings(rnn_tree_node lower, rnn_tree_node upper)
+bool rnn_tree_are_siblings(rnn_tree_node lower, rnn_tree_node upper)
 {
     return lower.size == upper.size && lower.offset % (2 * lower.size) == 0;
 }
@@ -62,7 +62,7 @@ rnn_status rnn_tree_plan(rnn_tree_node *nodes, size_t n_nodes, rnn_tree_pair *pa
     for (size_t i = 0; i < n_nodes; i++) {
         nodes[depth] = nodes[i];
         slots[depth++] = i;
-        while (depth > 1 && are_siblings(nodes[depth - 2], nodes[depth - 1])) {
+        while (depth > 1 && rnn_tree_are_siblings(nodes[depth - 2], nodes[depth - 1])) {
             depth--;
             nodes[depth - 1].size *= 2;
             pairs[n_pairs++] = (rnn_tree_pair){slots[depth - 1], slots[depth]};

@@ -1,7 +1,6 @@
 #include "framework/bench.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "framework/bench_parts.h"
@@ -11,17 +10,10 @@
 
 enum { WARM_UP = 4, MIN_ROWS = 8 };
 
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* Sorts the values. */
 static rnn_bench_time summarize(double *values, size_t count)
 {
-    qsort(values, count, sizeof *values, compare_doubles);
+    rnn_clock_sort(values, count);
     return (rnn_bench_time){.median = values[count / 2], .least = values[0]};
 }
 

@@ -261,11 +261,6 @@ static rnn_status shard_forward(rnn_executor *e, worker *w, const rnn_batch *bat
 
 /* -- The tree -------------------------------------------------------------------------------- */
 
-static bool are_siblings(rnn_tree_node left, rnn_tree_node right)
-{
-    return left.size == right.size && left.offset % (2 * left.size) == 0;
-}
-
 /*
  * A node at the end of a stack, and those before it that it joins one after the other as siblings:
  * a carry chain. sums[0] goes into sums[1], that into sums[2], and so on; all but the last are
@@ -281,7 +276,8 @@ static chain push(node_stack *stack, node next)
 {
     chain c = {.sums = {next.sum}, .length = 1};
 
-    while (stack->n_nodes > 0 && are_siblings(stack->nodes[stack->n_nodes - 1].place, next.place)) {
+    while (stack->n_nodes > 0 &&
+           rnn_tree_are_siblings(stack->nodes[stack->n_nodes - 1].place, next.place)) {
         stack->spare[stack->n_spare++] = next.sum;
         next.sum = stack->nodes[--stack->n_nodes].sum;
         next.place.offset -= next.place.size;

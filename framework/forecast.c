@@ -149,13 +149,6 @@ double rnn_forecast_small_sum(const rnn_network *network, size_t n_ranks, size_t
 /* -- Measuring ------------------------------------------------------------------------------------
  */
 
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* What is measured: one rank's share of a batch, and what follows it. */
 typedef struct measurement {
     rnn_run *run;
@@ -178,8 +171,8 @@ static rnn_status count_batches(measurement *m)
     return RNN_OK;
 }
 
-/* Forward and backward passes of the share, and its part of the tree. Data is not waited for: while
- * training, another thread assembles it. */
+/* Forward and backward passes of the share, and its part of the tree. Data is not waited for: what
+ * is read while training is assembled by another thread meanwhile. */
 static rnn_status time_gradients(measurement *m, double *seconds)
 {
     rnn_loader *loader = m->run->loader[RNN_SPLIT_TRAIN];
@@ -234,7 +227,7 @@ static rnn_status measure(measurement *m, rnn_status (*time)(measurement *m, dou
     end = rnn_clock_seconds() + PATIENCE;
     while (n < MIN_TIMES || (n < MAX_TIMES && rnn_clock_seconds() < end))
         RNN_TRY(time(m, &times[n++]));
-    qsort(times, n, sizeof *times, compare_doubles);
+    rnn_clock_sort(times, n);
     *quartile = times[n / 4];
     return RNN_OK;
 }
