@@ -12,6 +12,9 @@
 #include "kernels/memory.h"
 #include "kernels/vector.h"
 
+/* Tasks in a row; and floats of a stage's parameters that a worker updates before it packs them. */
+enum { MAX_TASKS = 3, PIECE = 1 << 15 };
+
 /* A node of the tree with its sum, a packed gradient. */
 typedef struct node {
     rnn_tree_node place;
@@ -32,7 +35,7 @@ typedef struct worker {
     node_stack tree;
     float *sum;  /* packed gradient of rnn_executor_begin; one of the tree's buffers */
     size_t last; /* shard whose backward pass rnn_executor_finish does; count = none */
-    rnn_status status;
+    rnn_status status[MAX_TASKS];
     char message[1024];
 } worker;
 
@@ -49,6 +52,7 @@ struct rnn_executor {
     rnn_carry *carried[2];               /* by is_training; NULL unless states are carried */
     node_stack joined;                   /* the rank's nodes; buffers belong to workers */
     float *unpacked[RNN_TREE_MAX_NODES]; /* [model size] each, made on first use */
+    float *nodes[RNN_TREE_MAX_NODES];    /* where they go: there, or to the caller */
     rnn_timeline *timeline;              /* NULL unless somebody wants to know */
 };
 
@@ -56,28 +60,62 @@ struct rnn_executor {
 
 typedef rnn_status (*worker_task)(rnn_executor *e, worker *w, const void *argument);
 
+/* The first worker's failure in a task, counted from the first of them. */
+static const worker *find_failed(const rnn_executor *e, size_t task)
+{
+    for (int i = 0; i < e->cfg.n_threads; i++)
+        if (e->workers[i].status[task] != RNN_OK)
+            return &e->workers[i];
+    return NULL;
+}
+
+/* After a failure there is nothing left to do, but everybody has to come to the next barrier. */
+static void run_task(rnn_executor *e, worker *w, worker_task task, size_t number,
+                     const void *argument)
+{
+    const worker *failed = number > 0 ? find_failed(e, number - 1) : NULL;
+
+    if (failed != NULL) {
+        w->status[number] = failed->status[number - 1];
+        return;
+    }
+    w->status[number] = task(e, w, argument);
+    if (w->status[number] != RNN_OK)
+        snprintf(w->message, sizeof w->message, "%s", rnn_error_message());
+}
+
 /*
- * Runs `task` for every worker, each in the thread of its number, and returns the first failure.
- * Inside, the libraries must not start threads of their own.
+ * Runs tasks one after the other, each for every worker in the thread of its number before any
+ * worker begins the next, and returns the first failure. Inside, the libraries must not start
+ * threads of their own.
  */
-static rnn_status for_each_worker(rnn_executor *e, worker_task task, const void *argument)
+static rnn_status run_tasks(rnn_executor *e, const worker_task *tasks, size_t n_tasks,
+                            const void *argument)
 {
 #pragma omp parallel num_threads(e->cfg.n_threads)
     {
         rnn_cpu_flush_denormals();
         omp_set_num_threads(1);
-        for (int i = omp_get_thread_num(); i < e->cfg.n_threads; i += omp_get_num_threads()) {
-            worker *w = &e->workers[i];
-
-            w->status = task(e, w, argument);
-            if (w->status != RNN_OK)
-                snprintf(w->message, sizeof w->message, "%s", rnn_error_message());
+        for (size_t k = 0; k < n_tasks; k++) {
+            if (k > 0) {
+#pragma omp barrier
+            }
+            for (int i = omp_get_thread_num(); i < e->cfg.n_threads; i += omp_get_num_threads())
+                run_task(e, &e->workers[i], tasks[k], k, argument);
         }
     }
-    for (int i = 0; i < e->cfg.n_threads; i++)
-        if (e->workers[i].status != RNN_OK)
-            return rnn_error_adopt(e->workers[i].status, e->workers[i].message);
+    for (size_t k = 0; k < n_tasks; k++) {
+        const worker *failed = find_failed(e, k);
+
+        if (failed != NULL)
+            return rnn_error_adopt(failed->status[k], failed->message);
+    }
     return RNN_OK;
+}
+
+static rnn_status for_each_worker(rnn_executor *e, worker_task task, const void *argument)
+{
+    return run_tasks(e, &task, 1, argument);
 }
 
 /* As rnn_timeline_end, in the worker's track. */
@@ -191,6 +229,55 @@ static rnn_status load_part(rnn_executor *e, worker *w, const void *params)
 void rnn_executor_load(rnn_executor *executor, const float *params)
 {
     (void)for_each_worker(executor, load_part, params); /* packing cannot fail */
+}
+
+/* -- The update ------------------------------------------------------------------------------ */
+
+typedef struct update_args {
+    const rnn_optimizer *optimizer;
+    const rnn_optimizer_pass *pass;
+} update_args;
+
+static void update_stretch(void *context, size_t first, size_t count)
+{
+    const update_args *args = context;
+
+    rnn_optimizer_update(args->optimizer, args->pass, first, count);
+}
+
+static void update_piece(rnn_executor *e, const worker *w, size_t stage, size_t part,
+                         size_t n_parts, const update_args *args)
+{
+    update_args context = *args;
+    double begin = rnn_timeline_begin(e->timeline);
+
+    rnn_plan_visit_stage(e->plan, stage, part, n_parts, update_stretch, &context);
+    record(e, w, RNN_PHASE_UPDATE, begin);
+    begin = rnn_timeline_begin(e->timeline);
+    rnn_plan_load_stage(e->plan, stage, args->pass->params, part, n_parts);
+    record(e, w, RNN_PHASE_PACK, begin);
+}
+
+static rnn_status update_part(rnn_executor *e, worker *w, const void *argument)
+{
+    const size_t n_threads = (size_t)e->cfg.n_threads, number = (size_t)(w - e->workers);
+
+    for (size_t s = 0; s < rnn_model_n_stages(e->cfg.model); s++) {
+        size_t count = rnn_model_stage(e->cfg.model, s)->count;
+        size_t n_pieces = count / n_threads / PIECE + 1;
+
+        for (size_t i = 0; i < n_pieces && count > 0; i++)
+            update_piece(e, w, s, number * n_pieces + i, n_threads * n_pieces, argument);
+    }
+    return RNN_OK;
+}
+
+void rnn_executor_update(rnn_executor *executor, const rnn_optimizer *optimizer,
+                         const rnn_optimizer_pass *pass)
+{
+    const update_args args = {optimizer, pass};
+
+    (void)for_each_worker(executor, update_part, &args); /* it cannot fail */
 }
 
 /* -- One shard ------------------------------------------------------------------------------- */
@@ -401,34 +488,44 @@ static rnn_status join_part(rnn_executor *e, worker *w, const void *argument)
     return RNN_OK;
 }
 
-/* Unpacks every joined node into e->unpacked, each worker its part. */
+/* Unpacks every joined node into e->nodes, each worker its part. */
 static rnn_status unpack_part(rnn_executor *e, worker *w, const void *argument)
 {
     double begin = rnn_timeline_begin(e->timeline);
 
     (void)argument;
     for (size_t i = 0; i < e->joined.n_nodes; i++)
-        rnn_plan_unpack(e->plan, e->joined.nodes[i].sum, e->unpacked[i], (size_t)(w - e->workers),
+        rnn_plan_unpack(e->plan, e->joined.nodes[i].sum, e->nodes[i], (size_t)(w - e->workers),
                         (size_t)e->cfg.n_threads);
     record(e, w, RNN_PHASE_ADD, begin);
     return RNN_OK;
 }
 
-rnn_status rnn_executor_gradients(rnn_executor *executor, const rnn_batch *batch, uint64_t step,
-                                  float *const **nodes, size_t *n_nodes)
+/* Where the nodes of this rank's run go, as many as the joined tree will have. */
+static rnn_status place_nodes(rnn_executor *e, float *first, size_t *n_nodes)
 {
-    rnn_executor *e = executor;
+    rnn_tree_node nodes[RNN_TREE_MAX_NODES];
 
-    begin_pass(e, batch, true, step);
-    RNN_TRY(for_each_worker(e, worker_gradients, batch));
-    RNN_TRY(for_each_worker(e, join_part, NULL));
-    for (size_t i = 0; i < e->joined.n_nodes; i++)
-        if (e->unpacked[i] == NULL)
+    *n_nodes = rnn_tree_decompose(e->cfg.first_shard, e->cfg.n_shards, nodes);
+    for (size_t i = 0; i < *n_nodes; i++) {
+        bool is_given = i == 0 && first != NULL;
+
+        if (!is_given && e->unpacked[i] == NULL)
             RNN_TRY(RNN_ALLOC(&e->unpacked[i], rnn_model_size(e->cfg.model), "a gradient"));
-    RNN_TRY(for_each_worker(e, unpack_part, NULL));
-    *nodes = e->unpacked;
-    *n_nodes = e->joined.n_nodes;
+        e->nodes[i] = is_given ? first : e->unpacked[i];
+    }
     return RNN_OK;
+}
+
+rnn_status rnn_executor_gradients(rnn_executor *executor, const rnn_batch *batch, uint64_t step,
+                                  float *first, float *const **nodes, size_t *n_nodes)
+{
+    static const worker_task tasks[] = {worker_gradients, join_part, unpack_part};
+
+    RNN_TRY(place_nodes(executor, first, n_nodes));
+    begin_pass(executor, batch, true, step);
+    *nodes = executor->nodes;
+    return run_tasks(executor, tasks, sizeof tasks / sizeof *tasks, batch);
 }
 
 /* -- Without the tree ------------------------------------------------------------------------ */

@@ -18,6 +18,7 @@
 #include "framework/carry.h"
 #include "framework/model.h"
 #include "framework/objective.h"
+#include "framework/optimizer.h"
 #include "kernels/loss.h"
 #include "kernels/status.h"
 #include "kernels/timeline.h"
@@ -49,15 +50,21 @@ void rnn_executor_record(rnn_executor *executor, rnn_timeline *timeline);
  * The array must stay unchanged while the executor computes with it. */
 void rnn_executor_load(rnn_executor *executor, const float *params);
 
+/* The optimizer's step that rnn_optimizer_begin began, and the new parameters into the kernels'
+ * layouts: what a thread has updated, it packs while its cache still has it. */
+void rnn_executor_update(rnn_executor *executor, const rnn_optimizer *optimizer,
+                         const rnn_optimizer_pass *pass);
+
 /*
  * Forward, loss, backward on every shard; then the tree inside this rank.
  *   batch   this rank's part; n_shards and rows as configured
  *   step    which training batch this is, for dropout: another number for every one
+ *   first   where the first of the nodes goes, [model size]; NULL: to an array of the executor
  *   nodes   (out) arrays [model size] of gradient sums in the order of rnn_tree_decompose; lent
  *           until the next call, may be overwritten
  */
 rnn_status rnn_executor_gradients(rnn_executor *executor, const rnn_batch *batch, uint64_t step,
-                                  float *const **nodes, size_t *n_nodes);
+                                  float *first, float *const **nodes, size_t *n_nodes);
 
 /*
  * The same without the tree, for sums that need no fixed order and may leave early: begin does all

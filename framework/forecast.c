@@ -185,9 +185,8 @@ static rnn_status time_gradients(measurement *m, double *seconds)
         RNN_TRY(rnn_loader_seek(loader, (uint32_t)(m->number / m->n_full), 0));
     RNN_TRY(rnn_loader_next(loader, &batch));
     start = rnn_clock_seconds();
-    RNN_TRY(rnn_executor_gradients(m->executor, batch, m->number, &nodes, &n_nodes));
+    RNN_TRY(rnn_executor_gradients(m->executor, batch, m->number, m->run->grads, &nodes, &n_nodes));
     *seconds = rnn_clock_seconds() - start;
-    memcpy(m->run->grads, nodes[0], rnn_model_size(m->run->model) * sizeof *m->run->grads);
     m->number++;
     return RNN_OK;
 }
@@ -197,10 +196,11 @@ static rnn_status time_update(measurement *m, double *seconds)
 {
     rnn_run *run = m->run;
     float scale = 1.0f / (float)run->config->train.batch_size;
+    rnn_optimizer_pass pass = {run->params, run->grads, (double)scale, run->lr};
     double norm, start = rnn_clock_seconds();
 
-    RNN_TRY(rnn_optimizer_step(run->optimizer, run->params, run->grads, scale, run->lr, &norm));
-    rnn_executor_load(m->executor, run->params);
+    RNN_TRY(rnn_optimizer_begin(run->optimizer, &pass, &norm));
+    rnn_executor_update(m->executor, run->optimizer, &pass);
     *seconds = rnn_clock_seconds() - start;
     return RNN_OK;
 }

@@ -148,7 +148,7 @@ static rnn_status is_shard_finite(rnn_run *run, const rnn_nonfinite_place *at,
     }
     alone.shard = shards;
     alone.filler = NULL; /* the values are there */
-    RNN_TRY(rnn_executor_gradients(run->executor, &alone, at->number, &nodes, &n_nodes));
+    RNN_TRY(rnn_executor_gradients(run->executor, &alone, at->number, NULL, &nodes, &n_nodes));
     *is_finite = true;
     for (size_t i = 0; i < n_nodes; i++)
         *is_finite = *is_finite && rnn_vector_find_nonfinite(nodes[i], size) == size;

@@ -321,38 +321,33 @@ static double clip_factor(double norm, double clip_norm)
     return factor < 1.0 ? factor : 1.0;
 }
 
-/* Where block `b` starts in an array that may be absent. */
-static float *block_of(float *array, size_t b)
+void rnn_optimizer_update(const rnn_optimizer *optimizer, const rnn_optimizer_pass *pass,
+                          size_t first, size_t count)
 {
-    return array != NULL ? array + b * RNN_BLOCK : NULL;
-}
-
-static void update_block(const rnn_optimizer *o, const range *all, size_t b, double lr)
-{
-    size_t left = all->count - b * RNN_BLOCK;
-    range r = {.p = block_of(all->p, b), .g = all->g, .count = left < RNN_BLOCK ? left : RNN_BLOCK};
-
-    r.g.values += b * RNN_BLOCK;
-    for (size_t k = 0; k < MAX_STATES; k++)
-        r.state[k] = block_of(all->state[k], b);
-    algorithms[o->cfg.type].update(o, &r, lr);
-}
-
-static void update_all(rnn_optimizer *o, float *params, const float *grads, float scale, double lr)
-{
-    const size_t n_blocks = o->n_params / RNN_BLOCK + (o->n_params % RNN_BLOCK != 0);
+    const rnn_optimizer *o = optimizer;
     const bool coupled = o->cfg.type != RNN_OPTIMIZER_ADAMW;
-    range all = {.p = params,
-                 .g = {.values = grads,
-                       .scale = scale,
-                       .limit = o->cfg.clip_value > 0.0 ? (float)o->cfg.clip_value : INFINITY,
-                       .weight_decay = coupled ? (float)o->cfg.weight_decay : 0.0f},
-                 .count = o->n_params};
+    range r = {.p = pass->params + first,
+               .g = {.values = pass->grads + first,
+                     .scale = (float)pass->scale,
+                     .limit = o->cfg.clip_value > 0.0 ? (float)o->cfg.clip_value : INFINITY,
+                     .weight_decay = coupled ? (float)o->cfg.weight_decay : 0.0f},
+               .count = count};
 
-    memcpy(all.state, o->state, sizeof all.state);
+    for (size_t k = 0; k < MAX_STATES; k++)
+        r.state[k] = o->state[k] != NULL ? o->state[k] + first : NULL;
+    algorithms[o->cfg.type].update(o, &r, pass->lr);
+}
+
+static void update_all(const rnn_optimizer *o, const rnn_optimizer_pass *pass)
+{
+    const size_t n_blocks = rnn_vector_n_blocks(o->n_params);
+
 #pragma omp parallel for schedule(static) if (n_blocks > 1)
-    for (size_t b = 0; b < n_blocks; b++)
-        update_block(o, &all, b, lr);
+    for (size_t b = 0; b < n_blocks; b++) {
+        const size_t left = o->n_params - b * RNN_BLOCK;
+
+        rnn_optimizer_update(o, pass, b * RNN_BLOCK, left < RNN_BLOCK ? left : RNN_BLOCK);
+    }
 }
 
 static rnn_status check_norm(const rnn_optimizer *o, double norm)
@@ -365,45 +360,55 @@ static rnn_status check_norm(const rnn_optimizer *o, double norm)
 }
 
 /* `norm` counts only if it is clipped. */
-static void advance(rnn_optimizer *o, float *params, const float *grads, double scale, double lr,
-                    double norm)
+static void advance(rnn_optimizer *o, rnn_optimizer_pass *pass, double norm)
 {
     if (o->cfg.clip_norm > 0.0)
-        scale *= clip_factor(norm, o->cfg.clip_norm);
+        pass->scale *= clip_factor(norm, o->cfg.clip_norm);
     o->step++;
     if (o->cfg.type == RNN_OPTIMIZER_NADAM)
         o->mu_product *= nadam_mu(o, o->step);
-    update_all(o, params, grads, (float)scale, lr);
 }
 
-static double norm_of(double square_sum, float grad_scale)
+static double norm_of(double square_sum, double scale)
 {
-    return sqrt(square_sum) * fabs((double)grad_scale);
+    return sqrt(square_sum) * fabs(scale);
+}
+
+rnn_status rnn_optimizer_begin(rnn_optimizer *optimizer, rnn_optimizer_pass *pass,
+                               double *grad_norm)
+{
+    const bool measures = optimizer->cfg.clip_norm > 0.0 || grad_norm != NULL;
+    double norm = NAN;
+
+    if (measures)
+        norm = norm_of(rnn_vector_square_sum(pass->grads, optimizer->n_params), pass->scale);
+    if (grad_norm != NULL)
+        *grad_norm = norm;
+    if (measures)
+        RNN_TRY(check_norm(optimizer, norm));
+    advance(optimizer, pass, norm);
+    return RNN_OK;
 }
 
 rnn_status rnn_optimizer_step_measured(rnn_optimizer *optimizer, float *params, const float *grads,
                                        float grad_scale, double lr, double square_sum)
 {
-    const double norm = norm_of(square_sum, grad_scale);
+    rnn_optimizer_pass pass = {params, grads, (double)grad_scale, lr};
+    const double norm = norm_of(square_sum, pass.scale);
 
     RNN_TRY(check_norm(optimizer, norm));
-    advance(optimizer, params, grads, (double)grad_scale, lr, norm);
+    advance(optimizer, &pass, norm);
+    update_all(optimizer, &pass);
     return RNN_OK;
 }
 
 rnn_status rnn_optimizer_step(rnn_optimizer *optimizer, float *params, const float *grads,
                               float grad_scale, double lr, double *grad_norm)
 {
-    const bool measures = optimizer->cfg.clip_norm > 0.0 || grad_norm != NULL;
-    double norm = NAN;
+    rnn_optimizer_pass pass = {params, grads, (double)grad_scale, lr};
 
-    if (measures)
-        norm = norm_of(rnn_vector_square_sum(grads, optimizer->n_params), grad_scale);
-    if (grad_norm != NULL)
-        *grad_norm = norm;
-    if (measures)
-        RNN_TRY(check_norm(optimizer, norm));
-    advance(optimizer, params, grads, (double)grad_scale, lr, norm);
+    RNN_TRY(rnn_optimizer_begin(optimizer, &pass, grad_norm));
+    update_all(optimizer, &pass);
     return RNN_OK;
 }
 

@@ -37,8 +37,23 @@ void rnn_optimizer_destroy(rnn_optimizer **optimizer);
 rnn_status rnn_optimizer_step(rnn_optimizer *optimizer, float *params, const float *grads,
                               float grad_scale, double lr, double *grad_norm);
 
+/* A step in parts: what all of them need. */
+typedef struct rnn_optimizer_pass {
+    float *params;      /* [n_params] */
+    const float *grads; /* [n_params] sums over samples */
+    double scale;       /* of the gradients; rnn_optimizer_begin makes clipping a part of it */
+    double lr;
+} rnn_optimizer_pass;
+
+/* The same step in two: begin takes the norm, checks it and counts the step; then every parameter
+ * has to be updated once, in stretches that different threads may take. */
+rnn_status rnn_optimizer_begin(rnn_optimizer *optimizer, rnn_optimizer_pass *pass,
+                               double *grad_norm);
+void rnn_optimizer_update(const rnn_optimizer *optimizer, const rnn_optimizer_pass *pass,
+                          size_t first, size_t count);
+
 /*
- * The same with `square_sum`, of all gradients, when grads and params are a part of these that this
+ * rnn_optimizer_step with `square_sum`, of all gradients, when grads and params are a part of these that this
  * optimizer was made for. The norm is always checked.
  */
 rnn_status rnn_optimizer_step_measured(rnn_optimizer *optimizer, float *params, const float *grads,

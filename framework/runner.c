@@ -91,11 +91,24 @@ const void *rnn_plan_stage(const rnn_plan *plan, size_t stage)
     return plan->plans[stage];
 }
 
+void rnn_plan_load_stage(rnn_plan *plan, size_t stage, const float *params, size_t part,
+                         size_t n_parts)
+{
+    if (plan->classes[stage]->pack != NULL)
+        plan->classes[stage]->pack(plan->plans[stage], params, part, n_parts);
+}
+
 void rnn_plan_load(rnn_plan *plan, const float *params, size_t part, size_t n_parts)
 {
     for (size_t s = 0; s < plan->n_stages; s++)
-        if (plan->classes[s]->pack != NULL)
-            plan->classes[s]->pack(plan->plans[s], params, part, n_parts);
+        rnn_plan_load_stage(plan, s, params, part, n_parts);
+}
+
+void rnn_plan_visit_stage(const rnn_plan *plan, size_t stage, size_t part, size_t n_parts,
+                          rnn_stretch_function function, void *context)
+{
+    if (plan->classes[stage]->visit != NULL)
+        plan->classes[stage]->visit(plan->plans[stage], part, n_parts, function, context);
 }
 
 void rnn_plan_unpack_stage(const rnn_plan *plan, size_t stage, const float *packed, float *grads,

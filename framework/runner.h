@@ -41,6 +41,15 @@ const void *rnn_plan_stage(const rnn_plan *plan, size_t stage);
  */
 void rnn_plan_load(rnn_plan *plan, const float *params, size_t part, size_t n_parts);
 
+/* One stage of that. */
+void rnn_plan_load_stage(rnn_plan *plan, size_t stage, const float *params, size_t part,
+                         size_t n_parts);
+
+/* Tells `function` of the parameters that a part of a stage loads and unpacks, in stretches of the
+ * arena; all parts together have every parameter once. */
+void rnn_plan_visit_stage(const rnn_plan *plan, size_t stage, size_t part, size_t n_parts,
+                          rnn_stretch_function function, void *context);
+
 /* Writes stage `stage` of a packed gradient to its place in `grads` [model size]; parts as above.
  */
 void rnn_plan_unpack_stage(const rnn_plan *plan, size_t stage, const float *packed, float *grads,

@@ -41,12 +41,15 @@ typedef struct rnn_slice {
     const rnn_layer_states *states; /* by [[layer]]; NULL: none are given or wanted */
 } rnn_slice;
 
+/* Told of `count` parameters, or their gradients, from `first` on in the model's arena. */
+typedef void (*rnn_stretch_function)(void *context, size_t first, size_t count);
+
 typedef struct rnn_stage_class {
     /* `index` is the stage's number in the model. */
     rnn_status (*plan_create)(void **plan, const rnn_model *model, size_t index);
     void (*plan_destroy)(void *plan);
 
-    /* The next three are NULL for a kind that has no parameters. */
+    /* The next four are NULL for a kind that has no parameters. */
 
     /* Floats of the packed gradient, a multiple of 16. */
     size_t (*grad_size)(const void *plan);
@@ -57,6 +60,11 @@ typedef struct rnn_stage_class {
     /* Packed gradient of the stage to its place in an arena of gradients; parts as for pack. */
     void (*unpack)(const void *plan, const float *packed, float *grads, size_t part,
                    size_t n_parts);
+
+    /* Visits what a part packs and unpacks, in stretches of the arena; all parts together visit
+     * every parameter of the stage once. */
+    void (*visit)(const void *plan, size_t part, size_t n_parts, rnn_stretch_function function,
+                  void *context);
 
     /* In the thread that will use it. */
     rnn_status (*worker_create)(void **worker, const void *plan);
@@ -122,6 +130,8 @@ size_t rnn_plain_params_grad_size(const void *plan);
 void rnn_plain_params_pack(void *plan, const float *params, size_t part, size_t n_parts);
 void rnn_plain_params_unpack(const void *plan, const float *packed, float *grads, size_t part,
                              size_t n_parts);
+void rnn_plain_params_visit(const void *plan, size_t part, size_t n_parts,
+                            rnn_stretch_function function, void *context);
 
 /* Parameter i of the stage, or its gradient; NULL if the stage has fewer. */
 const float *rnn_plain_param(const rnn_plain_params *plain, size_t i);

@@ -17,6 +17,7 @@ typedef struct plan {
     size_t layer, first_state; /* of this sublayer in the states of its [[layer]] */
     size_t n_in, n_hid, n_out; /* of one direction */
     float h0, c0;
+    size_t n_gates;
     bool is_lstm;
 } plan;
 
@@ -73,6 +74,7 @@ static rnn_status plan_create(void **out, const rnn_model *model, size_t index)
                 .n_out = rnn_recurrent_n_out(&cfg),
                 .h0 = (float)stage->cfg->h0,
                 .c0 = (float)stage->cfg->c0,
+                .n_gates = rnn_cell_gates(cfg.cell),
                 .is_lstm = cfg.cell == RNN_CELL_LSTM};
     place_tensors(p, model, stage);
     for (size_t d = 0; d < p->n_directions && st == RNN_OK; d++) {
@@ -132,6 +134,46 @@ static void unpack(const void *self, const float *packed, float *grads, size_t p
         rnn_recurrent_unpack(p->kernel[d], packed + d * rnn_recurrent_grad_size(p->kernel[d]),
                              &tensors, part, n_parts);
     }
+}
+
+typedef struct visitor {
+    rnn_stretch_function function;
+    void *context;
+} visitor;
+
+/* Rows [first, last) of every gate of a tensor. */
+static void visit_rows(const plan *p, size_t tensor, size_t width, size_t first, size_t last,
+                       const visitor *v)
+{
+    for (size_t g = 0; g < p->n_gates; g++)
+        v->function(v->context, tensor + (g * p->n_hid + first) * width, (last - first) * width);
+}
+
+static void visit_direction(const plan *p, const size_t *offset, size_t part, size_t n_parts,
+                            const visitor *v)
+{
+    const size_t widths[] = {p->n_in, p->n_out, 1, 1};
+    size_t first, last;
+
+    rnn_recurrent_part(p->n_hid, part, n_parts, &first, &last);
+    for (size_t i = 0; first < last && i < (p->has_bias ? 4u : 2u); i++)
+        visit_rows(p, offset[i], widths[i], first, last, v);
+    if (!p->has_projection)
+        return;
+    rnn_recurrent_part(p->n_out, part, n_parts, &first, &last);
+    if (first < last)
+        v->function(v->context, offset[MAX_TENSORS - 1] + first * p->n_hid,
+                    (last - first) * p->n_hid);
+}
+
+static void visit(const void *self, size_t part, size_t n_parts, rnn_stretch_function function,
+                  void *context)
+{
+    const plan *p = self;
+    const visitor v = {function, context};
+
+    for (size_t d = 0; d < p->n_directions; d++)
+        visit_direction(p, p->offset[d], part, n_parts, &v);
 }
 
 /* -- Worker ---------------------------------------------------------------------------------- */
@@ -272,6 +314,7 @@ const rnn_stage_class rnn_stage_recurrent = {.plan_create = plan_create,
                                              .grad_size = grad_size,
                                              .pack = pack,
                                              .unpack = unpack,
+                                             .visit = visit,
                                              .worker_create = worker_create,
                                              .worker_destroy = worker_destroy,
                                              .worker_reserve = worker_reserve,

@@ -71,6 +71,15 @@ typedef struct place_in_step {
     bool is_first, is_last;
 } place_in_step;
 
+/* What a rank brings to a batch. */
+typedef struct own_part {
+    uint64_t number; /* of the batch: another one for every one of the run */
+    size_t n_before; /* batches of the step before it */
+    place_in_step place;
+    float *const *nodes; /* [n_nodes] of the tree; NULL if another way is taken */
+    size_t n_nodes;
+} own_part;
+
 static place_in_step place_of(const rnn_run *run, const rnn_batch *batch, size_t n_before)
 {
     size_t n_in_epoch = rnn_loader_n_batches(run->loader[RNN_SPLIT_TRAIN]);
@@ -82,17 +91,17 @@ static place_in_step place_of(const rnn_run *run, const rnn_batch *batch, size_t
 
 /* Collective. The batch's sum over ranks in the fixed tree, then batch by batch: the same bits for
  * any number of ranks. Only of this rank's chunk if the optimizer is shared out. */
-static rnn_status add_tree(rnn_run *run, float *const *nodes, size_t n_nodes, place_in_step place)
+static rnn_status add_tree(rnn_run *run, const own_part *part)
 {
-    float *sum = place.is_first ? run->grads : run->batch_grads;
+    float *sum = part->place.is_first ? run->grads : run->batch_grads;
     double begin = rnn_run_begin(run);
 
     if (run->is_shared_out)
-        RNN_TRY(rnn_reducer_scatter(run->reducer, nodes, n_nodes, sum));
+        RNN_TRY(rnn_reducer_scatter(run->reducer, part->nodes, part->n_nodes, sum));
     else
-        RNN_TRY(rnn_reducer_tree(run->reducer, nodes, n_nodes, sum));
+        RNN_TRY(rnn_reducer_tree(run->reducer, part->nodes, part->n_nodes, sum));
     rnn_run_end(run, RNN_PHASE_REDUCE, begin);
-    if (!place.is_first)
+    if (!part->place.is_first)
         rnn_vector_add(run->grads + run->chunk_first, sum + run->chunk_first, run->chunk_count);
     return RNN_OK;
 }
@@ -123,10 +132,19 @@ static rnn_status add_buckets(rnn_run *run, place_in_step place)
     return rnn_comm_agree(run->comm, st);
 }
 
-/* This rank's part: next batch, forward, loss, backward; the tree's nodes if that is the way.
- * `number` is another one for every batch of the run. */
-static rnn_status forward_backward(rnn_run *run, uint64_t number, const rnn_batch **batch,
-                                   float *const **nodes, size_t *n_nodes)
+/* Gradients of this rank's samples as nodes of the tree. Without other ranks, the one node is the
+ * sum, and goes where add_tree wants it. */
+static rnn_status make_nodes(rnn_run *run, const rnn_batch *batch, own_part *part)
+{
+    float *first = part->place.is_first ? run->grads : run->batch_grads;
+
+    return rnn_executor_gradients(run->executor, batch, part->number,
+                                  rnn_comm_size(run->comm) == 1 ? first : NULL, &part->nodes,
+                                  &part->n_nodes);
+}
+
+/* This rank's part: next batch, forward, loss, backward; the tree's nodes if that is the way. */
+static rnn_status forward_backward(rnn_run *run, const rnn_batch **batch, own_part *part)
 {
     double begin = rnn_run_begin(run);
 
@@ -136,10 +154,11 @@ static rnn_status forward_backward(rnn_run *run, uint64_t number, const rnn_batc
     rnn_comm_note_activity(run->comm, "training");
     if (*batch == NULL)
         return RNN_FAIL(RNN_ERR_INTERNAL, "the loader has no batch left in this epoch");
+    part->place = place_of(run, *batch, part->n_before);
     if (run->config->parallel.reduction == RNN_REDUCTION_REPRODUCIBLE)
-        RNN_TRY(rnn_executor_gradients(run->executor, *batch, number, nodes, n_nodes));
+        RNN_TRY(make_nodes(run, *batch, part));
     else
-        RNN_TRY(rnn_executor_begin(run->executor, *batch, number));
+        RNN_TRY(rnn_executor_begin(run->executor, *batch, part->number));
     add_results(run);
     rnn_predictions_keep(run, *batch);
     return RNN_OK;
@@ -162,45 +181,57 @@ static void count_batch(const rnn_run *run, const rnn_batch *batch, double loss,
 static rnn_status take_batch(rnn_run *run, bool checkpoint_due, rnn_nonfinite_place *at,
                              rnn_step_result *result, bool *is_last)
 {
-    float *const *nodes = NULL;
-    size_t n_nodes = 0;
-    place_in_step place;
+    own_part part = {.n_before = result->n_batches};
     double loss;
 
     at->number = at->step * (uint64_t)run->config->train.accumulate + result->n_batches;
     clear_news(run);
     run->news[SLOT_STOP] = rnn_signals_pending() != 0;
     run->news[SLOT_CHECKPOINT] = checkpoint_due;
-    RNN_TRY(exchange(run, forward_backward(run, at->number, &at->batch, &nodes, &n_nodes)));
+    part.number = at->number;
+    RNN_TRY(exchange(run, forward_backward(run, &at->batch, &part)));
     loss = total_loss(run);
-    place = place_of(run, at->batch, result->n_batches);
-    *is_last = place.is_last;
+    *is_last = part.place.is_last;
     count_batch(run, at->batch, loss, result);
     if (!isfinite(loss))
         return tolerate(run, rnn_nonfinite_loss(run, at), result);
-    return nodes != NULL ? add_tree(run, nodes, n_nodes, place) : add_buckets(run, place);
+    return part.nodes != NULL ? add_tree(run, &part) : add_buckets(run, part.place);
 }
 
+/* The norm is asked for so that a gradient that is not finite changes nothing. */
+static rnn_status update_all(rnn_run *run, float scale, double lr)
+{
+    rnn_optimizer_pass pass = {run->params, run->grads, (double)scale, lr};
+    double norm, begin = rnn_run_begin(run);
+    rnn_status st = rnn_optimizer_begin(run->optimizer, &pass, &norm);
+
+    rnn_run_end(run, RNN_PHASE_NORM, begin);
+    if (st == RNN_OK)
+        rnn_executor_update(run->executor, run->optimizer, &pass);
+    return st;
+}
+
+/* Collective. Every rank its chunk. */
+static rnn_status update_chunk(rnn_run *run, float scale, double lr)
+{
+    double begin = rnn_run_begin(run);
+    rnn_status st = rnn_share_step(run, scale, lr);
+
+    rnn_run_end(run, RNN_PHASE_SHARE, begin);
+    if (st == RNN_OK)
+        rnn_executor_load(run->executor, run->params);
+    return st;
+}
+
+/* Collective if the optimizer is shared out. */
 static rnn_status update(rnn_run *run, uint64_t epoch, const rnn_nonfinite_place *at,
                          uint64_t n_targets)
 {
     float scale = rnn_objective_gradient_scale(&run->objective, (double)n_targets);
-    double norm; /* asked for so that a gradient that is not finite changes nothing */
     double lr = rnn_schedule_lr(&run->schedule, run->lr, epoch, at->step, run->total_steps);
-    double begin = rnn_run_begin(run);
-    rnn_status st;
+    rnn_status st = run->is_shared_out ? update_chunk(run, scale, lr) : update_all(run, scale, lr);
 
-    if (run->is_shared_out)
-        st = rnn_share_step(run, scale, lr);
-    else
-        st = rnn_optimizer_step(run->optimizer, run->params, run->grads, scale, lr, &norm);
-
-    rnn_run_end(run, RNN_PHASE_UPDATE, begin);
-    if (st == RNN_ERR_NONFINITE)
-        return rnn_nonfinite_gradient(run, at);
-    RNN_TRY(st);
-    rnn_executor_load(run->executor, run->params);
-    return RNN_OK;
+    return st == RNN_ERR_NONFINITE ? rnn_nonfinite_gradient(run, at) : st;
 }
 
 /* Only from finite parameters can the next step be better. */

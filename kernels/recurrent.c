@@ -124,14 +124,14 @@ size_t rnn_recurrent_grad_size(const rnn_recurrent *recurrent)
 
 /* -- Layouts --------------------------------------------------------------------------------- */
 
-/* The units of every gate that `part` works on, whole tiles of TILE. */
-static void part_range(size_t n_hid, size_t part, size_t n_parts, size_t *first, size_t *last)
+/* Whole tiles of TILE, so that parts write to different cache lines. */
+void rnn_recurrent_part(size_t n_units, size_t part, size_t n_parts, size_t *first, size_t *last)
 {
-    size_t tiles = (n_hid + TILE - 1) / TILE;
+    size_t tiles = (n_units + TILE - 1) / TILE;
     size_t end = tiles * (part + 1) / n_parts * TILE;
 
     *first = tiles * part / n_parts * TILE;
-    *last = end < n_hid ? end : n_hid;
+    *last = end < n_units ? end : n_units;
 }
 
 /* columns[i][o] = rows[o][i] for o in [first, last). */
@@ -201,14 +201,14 @@ void rnn_recurrent_pack(rnn_recurrent *recurrent, const rnn_recurrent_params *pa
 {
     size_t first, last;
 
-    part_range(recurrent->cfg.n_hid, part, n_parts, &first, &last);
+    rnn_recurrent_part(recurrent->cfg.n_hid, part, n_parts, &first, &last);
     pack_weights(recurrent, &recurrent->ih, params->weight_ih, first, last);
     pack_weights(recurrent, &recurrent->hh, params->weight_hh, first, last);
     if (params->bias_ih != NULL) /* otherwise the biases stay the zeros they were made as */
         pack_bias(recurrent, params->bias_ih, params->bias_hh, first, last);
     if (recurrent->cfg.n_proj == 0)
         return;
-    part_range(recurrent->cfg.n_proj, part, n_parts, &first, &last);
+    rnn_recurrent_part(recurrent->cfg.n_proj, part, n_parts, &first, &last);
     pack_projection(recurrent, params->weight_hr, first, last);
 }
 
@@ -243,7 +243,7 @@ void rnn_recurrent_unpack(const rnn_recurrent *recurrent, const float *packed,
 {
     size_t first, last;
 
-    part_range(recurrent->cfg.n_hid, part, n_parts, &first, &last);
+    rnn_recurrent_part(recurrent->cfg.n_hid, part, n_parts, &first, &last);
     if (first < last) {
         unpack_weights(recurrent, &recurrent->ih, packed, grads->weight_ih, first, last);
         unpack_weights(recurrent, &recurrent->hh, packed, grads->weight_hh, first, last);
@@ -252,7 +252,7 @@ void rnn_recurrent_unpack(const rnn_recurrent *recurrent, const float *packed,
     }
     if (recurrent->cfg.n_proj == 0)
         return;
-    part_range(recurrent->cfg.n_proj, part, n_parts, &first, &last);
+    rnn_recurrent_part(recurrent->cfg.n_proj, part, n_parts, &first, &last);
     transpose_to_rows(grads->weight_hr, recurrent->hr.n_columns, packed + recurrent->hr.grad_offset,
                       recurrent->hr.grad_pitch, first, last);
 }

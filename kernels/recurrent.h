@@ -59,6 +59,10 @@ size_t rnn_recurrent_grad_size(const rnn_recurrent *recurrent);
 void rnn_recurrent_pack(rnn_recurrent *recurrent, const rnn_recurrent_params *params, size_t part,
                         size_t n_parts);
 
+/* Which units [first, last) of every gate, or outputs of a projection, a part works on: all rows
+ * of the tensors that pack reads and unpack writes in it. */
+void rnn_recurrent_part(size_t n_units, size_t part, size_t n_parts, size_t *first, size_t *last);
+
 /* Writes a packed gradient to torch's tensors (bias pointers may be NULL); parts as for pack. */
 void rnn_recurrent_unpack(const rnn_recurrent *recurrent, const float *packed,
                           const rnn_recurrent_grads *grads, size_t part, size_t n_parts);

@@ -20,11 +20,13 @@ typedef enum rnn_phase {
     RNN_PHASE_LOSS,     /* and its gradient */
     RNN_PHASE_BACKWARD, /* of one stage */
     RNN_PHASE_ADD,      /* gradients of shards and threads, up to this rank's sum */
+    RNN_PHASE_UPDATE,   /* the optimizer's step */
     /* In the main thread, whichever threads help it. */
     RNN_PHASE_DATA,     /* waiting for a batch */
     RNN_PHASE_NEWS,     /* what ranks tell each other once per batch */
     RNN_PHASE_REDUCE,   /* gradients over ranks */
-    RNN_PHASE_UPDATE,   /* the optimizer's step */
+    RNN_PHASE_NORM,     /* of the gradient */
+    RNN_PHASE_SHARE,    /* norm, update and exchange of an optimizer that ranks share */
     RNN_PHASE_COMPARE,  /* the ranks' parameters */
     RNN_PHASE_EVALUATE, /* a whole split */
     RNN_PHASE_CHECKPOINT,

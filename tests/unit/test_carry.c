@@ -228,7 +228,7 @@ static double train(rnn_executor *executor, const fixture *f, size_t piece, size
     double loss = 0.0;
 
     make_piece(&batch, f, first_step(piece), piece_length[piece], piece, first_shard, n_shards);
-    assert_int_equal(rnn_executor_gradients(executor, &batch.view, piece, &nodes, &n_nodes),
+    assert_int_equal(rnn_executor_gradients(executor, &batch.view, piece, NULL, &nodes, &n_nodes),
                      RNN_OK);
     assert_true(n_nodes > 0);
     if (gradient != NULL)

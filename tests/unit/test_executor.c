@@ -132,7 +132,8 @@ static void add_rank(forest *all, const fixture *f, size_t rows, size_t first, s
     size_t n_nodes;
 
     make_batch(&batch, &f->samples, rows, first, count);
-    assert_int_equal(rnn_executor_gradients(executor, &batch.view, STEP, &nodes, &n_nodes), RNN_OK);
+    assert_int_equal(rnn_executor_gradients(executor, &batch.view, STEP, NULL, &nodes, &n_nodes),
+                     RNN_OK);
     assert_int_equal(n_nodes, rnn_tree_decompose(first, count, all->place + all->n_nodes));
     for (size_t i = 0; i < n_nodes; i++) {
         float *copy = malloc(f->size * sizeof(float));
@@ -347,8 +348,8 @@ static void a_second_batch_sees_nothing_of_the_first(void **state)
     make_batch(&batch, &f.samples, ROWS, 0, N_SHARDS);
     first = malloc(f.size * sizeof(float));
     for (int round = 0; round < 3; round++) {
-        assert_int_equal(rnn_executor_gradients(executor, &batch.view, STEP, &nodes, &n_nodes),
-                         RNN_OK);
+        assert_int_equal(
+            rnn_executor_gradients(executor, &batch.view, STEP, NULL, &nodes, &n_nodes), RNN_OK);
         assert_int_equal(n_nodes, 1);
         if (round == 0)
             memcpy(first, nodes[0], f.size * sizeof(float));
@@ -385,8 +386,8 @@ static void what_stands_in_padding_rows_does_not_matter(void **state)
             for (size_t k = 0; k < (ROWS - N_SAMPLES % ROWS) * I; k++)
                 batch.x[row * I + k] = 3.0f + (float)k;
         }
-        assert_int_equal(rnn_executor_gradients(executor, &batch.view, STEP, &nodes, &n_nodes),
-                         RNN_OK);
+        assert_int_equal(
+            rnn_executor_gradients(executor, &batch.view, STEP, NULL, &nodes, &n_nodes), RNN_OK);
         assert_true(golden_worst(nodes[0], expected, f.size) == 0.0);
         assert_true(rnn_executor_results(executor)[short_shard].loss == results[short_shard].loss);
         free(expected);

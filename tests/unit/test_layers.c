@@ -195,7 +195,7 @@ static double compute(const named_model *named, const rnn_model *model, const fl
 
     assert_int_equal(rnn_executor_create(&executor, &cfg), RNN_OK);
     rnn_executor_load(executor, params);
-    if (rnn_executor_gradients(executor, &batch, STEP, &nodes, &n_nodes) != RNN_OK)
+    if (rnn_executor_gradients(executor, &batch, STEP, NULL, &nodes, &n_nodes) != RNN_OK)
         fail_msg("%s: %s", named->name, rnn_error_message());
     assert_int_equal(n_nodes, 1);
     memcpy(gradient, nodes[0], rnn_model_size(model) * sizeof(float));
@@ -424,11 +424,101 @@ static void add_node(const named_model *named, const rnn_model *model, const flo
     float *const *nodes;
     size_t n_nodes;
 
-    assert_int_equal(rnn_executor_gradients(executor, &batch, STEP, &nodes, &n_nodes), RNN_OK);
+    assert_int_equal(rnn_executor_gradients(executor, &batch, STEP, NULL, &nodes, &n_nodes),
+                     RNN_OK);
     assert_int_equal(n_nodes, 1);
     for (size_t k = 0; k < rnn_model_size(model); k++)
         sum[k] += nodes[0][k];
     rnn_executor_destroy(&executor);
+}
+
+/* Wide enough that every thread has units of its own. */
+static const named_model wide_models[] = {
+    {"projected lstm in two directions",
+     {{LAYER(RNN_LAYER_LSTM), .hidden_size = 70, .num_layers = 2, .proj_size = 37,
+       .bidirectional = true},
+      LINEAR(4)},
+     2,
+     false,
+     {CROSS_ENTROPY, .targets_per_step = true}},
+    {"gru, layernorm",
+     {{LAYER(RNN_LAYER_GRU), .hidden_size = 49, .num_layers = 2},
+      {LAYER(RNN_LAYER_LAYERNORM), .elementwise_affine = true},
+      LINEAR(4)},
+     3,
+     false,
+     {CROSS_ENTROPY, .targets_per_step = true}},
+};
+
+/* Three steps of adam, with the executor's own update or in two passes over everything. */
+static void train(const named_model *named, const rnn_model *model, const rnn_batch_shard *shards,
+                  float *params, int n_threads, bool together)
+{
+    rnn_executor *executor = make_executor(named, model, params, 0, N_SHARDS, n_threads);
+    const rnn_batch batch = {.n_shards = N_SHARDS, .rows = ROWS, .shard = shards};
+    const rnn_optimizer_cfg cfg = {.type = RNN_OPTIMIZER_ADAM,
+                                   .beta1 = 0.9,
+                                   .beta2 = 0.99,
+                                   .eps = 1e-8,
+                                   .weight_decay = 0.01,
+                                   .clip_norm = 0.5};
+    float *own = calloc(rnn_model_size(model), sizeof(float)), *const * nodes;
+    rnn_optimizer *optimizer;
+    size_t n_nodes;
+
+    assert_int_equal(rnn_optimizer_create(&optimizer, &cfg, rnn_model_size(model)), RNN_OK);
+    for (uint64_t step = 0; step < 3; step++) {
+        assert_int_equal(
+            rnn_executor_gradients(executor, &batch, step, together ? own : NULL, &nodes, &n_nodes),
+            RNN_OK);
+        assert_int_equal(n_nodes, 1);
+        assert_true((nodes[0] == own) == together);
+        if (together) {
+            rnn_optimizer_pass pass = {params, own, 0.5, 0.01};
+
+            assert_int_equal(rnn_optimizer_begin(optimizer, &pass, NULL), RNN_OK);
+            rnn_executor_update(executor, optimizer, &pass);
+        } else {
+            assert_int_equal(rnn_optimizer_step(optimizer, params, nodes[0], 0.5f, 0.01, NULL),
+                             RNN_OK);
+            rnn_executor_load(executor, params);
+        }
+    }
+    rnn_optimizer_destroy(&optimizer);
+    rnn_executor_destroy(&executor);
+    free(own);
+}
+
+/* A parameter that is updated twice or never, or packed before it is updated, is seen here. */
+static void update_and_packing_in_one_pass_change_no_bit(void **state)
+{
+    data d[N_SHARDS];
+    rnn_batch_shard shards[N_SHARDS];
+
+    (void)state;
+    for (size_t i = 0; i < N_MODELS + sizeof wide_models / sizeof *wide_models; i++) {
+        const named_model *named = i < N_MODELS ? &models[i] : &wide_models[i - N_MODELS];
+        float *start, *expected, *found;
+        rnn_model *model = make_model(named, &start);
+        size_t n_bytes = rnn_model_size(model) * sizeof(float);
+
+        make_shards(named, d, shards);
+        expected = malloc(n_bytes);
+        found = malloc(n_bytes);
+        memcpy(expected, start, n_bytes);
+        train(named, model, shards, expected, 1, false);
+        for (int n_threads = 1; n_threads <= 3; n_threads++) {
+            memcpy(found, start, n_bytes);
+            train(named, model, shards, found, n_threads, true);
+            if (memcmp(found, expected, n_bytes) != 0)
+                fail_msg("%s: %d threads", named->name, n_threads);
+        }
+        assert_memory_not_equal(found, start, n_bytes);
+        free(found);
+        free(expected);
+        free(start);
+        rnn_model_destroy(&model);
+    }
 }
 
 /* Both uses must be one sum before the tree begins: added up after it, bits depend on its cut. */
@@ -588,7 +678,8 @@ static void assert_drops_anew_in_every_step(const named_model *named)
     rnn_executor_load(executor, params);
     for (int i = 0; i < 3; i++) { /* steps 0, 1, 0 */
         assert_int_equal(
-            rnn_executor_gradients(executor, &batch, (uint64_t)(i % 2), &nodes, &n_nodes), RNN_OK);
+            rnn_executor_gradients(executor, &batch, (uint64_t)(i % 2), NULL, &nodes, &n_nodes),
+            RNN_OK);
         trained[i] = rnn_executor_results(executor)[0].loss;
         if (i == 2)
             break;
@@ -655,6 +746,7 @@ int main(void)
         cmocka_unit_test(gradients_are_slopes),
         cmocka_unit_test(a_tied_weight_gets_the_gradients_of_both_uses),
         cmocka_unit_test(neither_threads_nor_ranks_change_a_bit_of_a_tied_weight),
+        cmocka_unit_test(update_and_packing_in_one_pass_change_no_bit),
         cmocka_unit_test(a_tied_gradient_is_whole_when_its_stage_is_finished),
         cmocka_unit_test(what_dropout_drops_does_not_depend_on_the_cut_of_the_batch),
         cmocka_unit_test(dropout_drops_in_training_only_and_anew_in_every_step),

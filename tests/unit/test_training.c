@@ -136,7 +136,7 @@ static double take_step(run *r, size_t step, double lr)
     double loss = 0.0;
 
     make_batch(&batch, &s, r->N / r->n_shards, 0, r->n_shards);
-    assert_int_equal(rnn_executor_gradients(r->executor, &batch.view, step, &nodes, &n_nodes),
+    assert_int_equal(rnn_executor_gradients(r->executor, &batch.view, step, NULL, &nodes, &n_nodes),
                      RNN_OK);
     assert_int_equal(n_nodes, 1);
     for (size_t i = 0; i < r->n_shards; i++)
@@ -280,7 +280,8 @@ static void check_hello(hid_t file, const hello_case *c)
         rnn_loss_sums sums;
 
         rnn_executor_load(executor, params);
-        assert_int_equal(rnn_executor_gradients(executor, &batch, i, &nodes, &n_nodes), RNN_OK);
+        assert_int_equal(rnn_executor_gradients(executor, &batch, i, NULL, &nodes, &n_nodes),
+                         RNN_OK);
         sums = rnn_executor_results(executor)[0];
         worst_loss = fmax(
             worst_loss,
