@@ -298,13 +298,39 @@ static bool has_arg(const rnn_onednn_shape *shape, rnn_onednn_arg arg)
     return true;
 }
 
-static dnnl_status_t describe(md_owned *md, arg_shape shape, const rnn_onednn_shape *s)
+/*
+ * Weights of the backward pass lie as torch's tensors do, if the gates' order is the same, so that
+ * nobody has to copy them. But rows a multiple of 1 KiB apart would fall on the same few sets of a
+ * cache: such ones are better padded.
+ */
+static bool lies_like_torch(rnn_onednn_arg arg, dnnl_dim_t n_columns, const rnn_onednn_shape *s)
+{
+    bool is_backward = arg == RNN_ARG_BWD_WEIGHTS_LAYER || arg == RNN_ARG_BWD_WEIGHTS_ITER;
+
+    return is_backward && s->cell != RNN_CELL_GRU && n_columns % 256 != 0;
+}
+
+/* 1, 1, n_columns, G, H. */
+static dnnl_status_t describe_weights(md_owned *md, rnn_onednn_arg arg, dnnl_dim_t n_columns,
+                                      const rnn_onednn_shape *s)
+{
+    const dnnl_dim_t H = (dnnl_dim_t)s->n_hid, G = (dnnl_dim_t)rnn_cell_gates(s->cell);
+    const dnnl_dim_t all = n_columns * G * H;
+    const dnnl_dims_t dims = {1, 1, n_columns, G, H};
+
+    if (lies_like_torch(arg, n_columns, s))
+        return md_create_strided(md, 5, dims, (dnnl_dims_t){all, all, 1, H * n_columns, n_columns});
+    /* `any`: the library pads rows to keep them apart in its caches */
+    return md_create(md, 5, dims, dnnl_format_tag_any);
+}
+
+static dnnl_status_t describe(md_owned *md, rnn_onednn_arg arg, const rnn_onednn_shape *s)
 {
     dnnl_dim_t T = (dnnl_dim_t)s->seq_len, N = (dnnl_dim_t)s->rows, I = (dnnl_dim_t)s->n_in;
     dnnl_dim_t H = (dnnl_dim_t)s->n_hid, G = (dnnl_dim_t)rnn_cell_gates(s->cell);
     dnnl_dim_t C = s->n_proj > 0 ? (dnnl_dim_t)s->n_proj : H, pitch = (dnnl_dim_t)s->out_pitch;
 
-    switch (shape) {
+    switch (arg_table[arg].shape) {
     case SHAPE_SEQUENCE_IN:
         return md_create(md, 3, (dnnl_dims_t){T, N, I}, dnnl_tnc);
     case SHAPE_SEQUENCE_OUT:
@@ -315,10 +341,10 @@ static dnnl_status_t describe(md_owned *md, arg_shape shape, const rnn_onednn_sh
         return md_create(md, 4, (dnnl_dims_t){1, 1, N, C}, dnnl_ldnc);
     case SHAPE_CELL_STATE:
         return md_create(md, 4, (dnnl_dims_t){1, 1, N, H}, dnnl_ldnc);
-    case SHAPE_WEIGHTS_IN: /* `any`: the library pads rows to keep them apart in its caches */
-        return md_create(md, 5, (dnnl_dims_t){1, 1, I, G, H}, dnnl_format_tag_any);
+    case SHAPE_WEIGHTS_IN:
+        return describe_weights(md, arg, I, s);
     case SHAPE_WEIGHTS_OUT:
-        return md_create(md, 5, (dnnl_dims_t){1, 1, C, G, H}, dnnl_format_tag_any);
+        return describe_weights(md, arg, C, s);
     case SHAPE_PROJECTION:
         return md_create(md, 4, (dnnl_dims_t){1, 1, H, C}, dnnl_format_tag_any);
     case SHAPE_BIAS:
@@ -471,7 +497,7 @@ rnn_status rnn_onednn_pair_create(rnn_onednn_pair **out, const rnn_onednn_shape 
         dnnl_status_t status = dnnl_success;
 
         if (has_arg(shape, (rnn_onednn_arg)i))
-            status = describe(&d.md[i], arg_table[i].shape, shape);
+            status = describe(&d.md[i], (rnn_onednn_arg)i, shape);
         if (status != dnnl_success) {
             st = fail_dnnl(status, "describe the tensors of a recurrent layer");
             goto done;

@@ -28,6 +28,11 @@ static size_t floats_of(const rnn_onednn_pair *pair, rnn_onednn_arg arg)
     return rnn_onednn_pair_bytes(pair, arg) / sizeof(float);
 }
 
+static bool is_torch_as_good(rnn_cell cell, const rnn_packed_weights *w)
+{
+    return w->backward_pitch == w->n_columns && cell != RNN_CELL_GRU;
+}
+
 /* `rows` is the number of torch's rows: the columns of the library's forward layout. */
 static rnn_status create_weights(rnn_recurrent *r, rnn_packed_weights *w,
                                  const rnn_onednn_pair *pair, size_t rows, size_t columns,
@@ -41,6 +46,8 @@ static rnn_status create_weights(rnn_recurrent *r, rnn_packed_weights *w,
     /* Rows are padded, so the whole last row is counted in. */
     r->grad_size += align_floats(columns * w->grad_pitch);
     RNN_TRY(RNN_ALLOC(&w->forward, columns * w->forward_pitch, "packed weights"));
+    if (is_torch_as_good(r->cfg.cell, w))
+        return RNN_OK;
     return RNN_ALLOC(&w->backward, rows * w->backward_pitch, "packed weights");
 }
 
@@ -150,6 +157,15 @@ static void transpose_to_rows(float *rows, size_t n_columns, const float *column
                   last - first);
 }
 
+/* Rows [first, last) of a gate for the backward pass, where its gate begins with `row`. */
+static void copy_rows(rnn_packed_weights *w, size_t row, const float *gate, size_t first,
+                      size_t last)
+{
+    for (size_t o = first; o < last && w->backward != NULL; o++)
+        memcpy(w->backward + (row + o) * w->backward_pitch, gate + o * w->n_columns,
+               w->n_columns * sizeof(float));
+}
+
 static void pack_weights(const rnn_recurrent *r, rnn_packed_weights *w, const float *torch,
                          size_t first, size_t last)
 {
@@ -161,9 +177,7 @@ static void pack_weights(const rnn_recurrent *r, rnn_packed_weights *w, const fl
 
         transpose_to_columns(w->forward + place * n_hid, w->forward_pitch, gate, w->n_columns,
                              first, last);
-        for (size_t o = first; o < last; o++)
-            memcpy(w->backward + (place * n_hid + o) * w->backward_pitch, gate + o * w->n_columns,
-                   w->n_columns * sizeof(float));
+        copy_rows(w, place * n_hid, gate, first, last);
     }
 }
 
@@ -173,9 +187,7 @@ static void pack_projection(rnn_recurrent *r, const float *torch, size_t first, 
     rnn_packed_weights *w = &r->hr;
 
     transpose_to_columns(w->forward, w->forward_pitch, torch, w->n_columns, first, last);
-    for (size_t o = first; o < last; o++)
-        memcpy(w->backward + o * w->backward_pitch, torch + o * w->n_columns,
-               w->n_columns * sizeof(float));
+    copy_rows(w, 0, torch, first, last);
 }
 
 /* The library adds one bias per gate; for gru the n gate's two stay apart, r scales only b_hn. */
@@ -201,6 +213,11 @@ void rnn_recurrent_pack(rnn_recurrent *recurrent, const rnn_recurrent_params *pa
 {
     size_t first, last;
 
+    if (part == 0) {
+        recurrent->ih.torch = params->weight_ih;
+        recurrent->hh.torch = params->weight_hh;
+        recurrent->hr.torch = params->weight_hr;
+    }
     rnn_recurrent_part(recurrent->cfg.n_hid, part, n_parts, &first, &last);
     pack_weights(recurrent, &recurrent->ih, params->weight_ih, first, last);
     pack_weights(recurrent, &recurrent->hh, params->weight_hh, first, last);
@@ -281,13 +298,15 @@ rnn_status rnn_recurrent_check_pitches(const rnn_recurrent *recurrent, const rnn
 void rnn_recurrent_bind_weights(const rnn_recurrent *recurrent, rnn_onednn_call *call)
 {
     const rnn_recurrent *r = recurrent;
-    const float *const weights[][2] = {{r->ih.forward, r->ih.backward},
-                                       {r->hh.forward, r->hh.backward},
-                                       {r->hr.forward, r->hr.backward}};
+    const rnn_packed_weights *const weights[] = {&r->ih, &r->hh, &r->hr};
 
-    for (int i = 0; i < (r->cfg.n_proj > 0 ? 3 : 2); i++)
-        for (int k = 0; k < 2; k++)
-            rnn_onednn_call_bind(call, rnn_recurrent_weight_args[i][k], weights[i][k]);
+    for (int i = 0; i < (r->cfg.n_proj > 0 ? 3 : 2); i++) {
+        const rnn_packed_weights *w = weights[i];
+
+        rnn_onednn_call_bind(call, rnn_recurrent_weight_args[i][0], w->forward);
+        rnn_onednn_call_bind(call, rnn_recurrent_weight_args[i][1],
+                             w->backward != NULL ? w->backward : w->torch);
+    }
     rnn_onednn_call_bind(call, RNN_ARG_BIAS, r->bias);
 }
 

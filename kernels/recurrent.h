@@ -54,7 +54,8 @@ size_t rnn_recurrent_grad_size(const rnn_recurrent *recurrent);
 
 /*
  * Brings the parameters into the library's layouts. Part `part` of `n_parts` of the work, which
- * different threads may do at once; all parts must be done before the next forward.
+ * different threads may do at once; all parts must be done before the next forward. The tensors
+ * are lent until the next pack: where they lie as the library wants them, they are used in place.
  */
 void rnn_recurrent_pack(rnn_recurrent *recurrent, const rnn_recurrent_params *params, size_t part,
                         size_t n_parts);

@@ -9,8 +9,9 @@
 
 /* A weight matrix of torch's [rows][n_columns] in the library's two layouts. */
 typedef struct rnn_packed_weights {
-    float *forward;  /* [n_columns][forward_pitch] */
-    float *backward; /* [rows][backward_pitch] */
+    float *forward;     /* [n_columns][forward_pitch] */
+    float *backward;    /* [rows][backward_pitch]; NULL if torch's own tensor is as good */
+    const float *torch; /* in that case, set by pack */
     size_t n_columns;
     size_t forward_pitch, backward_pitch, grad_pitch;
     size_t grad_offset; /* of [n_columns][grad_pitch] in the packed gradient */
