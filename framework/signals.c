@@ -11,10 +11,11 @@
 #include "kernels/clock.h"
 
 /* What a signal means. */
-enum { DEFAULT_EFFECT, ENDS_AS_STOPPED, ENDS_WITH_MESSAGE, ASKS_TO_STOP };
+enum { DEFAULT_EFFECT, ENDS_AS_STOPPED, ENDS_WITH_MESSAGE, ASKS_TO_STOP, ENDS_AS_FAILED };
 
 static atomic_int pending;
 static atomic_int meaning = DEFAULT_EFFECT;
+static atomic_int failure; /* status for ENDS_AS_FAILED */
 
 static sigset_t requests(void)
 {
@@ -60,6 +61,8 @@ static void *watch(void *unused)
             _exit(RNN_STOPPED);
         case ENDS_AS_STOPPED:
             _exit(RNN_STOPPED);
+        case ENDS_AS_FAILED:
+            _exit(atomic_load(&failure));
         default:
             if (atomic_load(&pending) == 0) {
                 since = rnn_clock_seconds();
@@ -95,6 +98,12 @@ void rnn_signals_expect(bool speaks)
 void rnn_signals_install(void)
 {
     atomic_store(&meaning, ASKS_TO_STOP);
+}
+
+void rnn_signals_fail(rnn_status status)
+{
+    atomic_store(&failure, (int)status);
+    atomic_store(&meaning, ENDS_AS_FAILED);
 }
 
 int rnn_signals_pending(void)

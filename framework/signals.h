@@ -29,6 +29,10 @@ void rnn_signals_expect(bool speaks);
 /* From here on the signals ask to stop. */
 void rnn_signals_install(void);
 
+/* The run has failed, and has said so: a signal, as mpirun sends it to ranks that are slower to end
+ * than others, ends the process with this status and without a word. */
+void rnn_signals_fail(rnn_status status);
+
 /* The first signal that asked to stop; 0 = none so far. */
 int rnn_signals_pending(void);
 

@@ -239,6 +239,8 @@ int main(int argc, char **argv)
     if (options.command == RNN_COMMAND_TRAIN)
         rnn_signals_expect(rnn_comm_rank(comm) == 0);
     st = start(&options, st, comm);
+    if (st != RNN_OK)
+        rnn_signals_fail(st);
     if (st != RNN_OK && (rnn_comm_rank(comm) == 0 || rnn_comm_is_broken()))
         complain();
     if (rnn_comm_is_broken())
