@@ -651,6 +651,8 @@ int close(int fd)
 
 /* -- Memory ------------------------------------------------------------------------------------ */
 
+#ifndef INJECT_NO_MALLOC
+
 static bool fails(atomic_long *counter, const long *at)
 {
     if (!find_real() || !asked.is_known || !is_spoilt(atomic_fetch_add(counter, 1) + 1, *at))
@@ -686,3 +688,5 @@ void *realloc(void *pointer, size_t n)
         return NULL;
     return real.realloc(pointer, n);
 }
+
+#endif
