@@ -68,8 +68,9 @@ rnn_status rnn_exchange_prepare(rnn_reducer *reducer)
 
     reducer->mine = chunk_of(reducer, reducer->comm->rank);
     RNN_TRY(count_nodes(exchange, reducer));
-    exchange->stride = rnn_smaller(rnn_round_up(longest_chunk(reducer), RNN_REDUCE_LINE),
-                                   rnn_round_up(2 * RNN_REDUCE_PIECE / n_ranks, RNN_REDUCE_LINE));
+    exchange->stride =
+        rnn_smaller(rnn_round_up(longest_chunk(reducer), RNN_REDUCE_LINE),
+                    rnn_round_up((size_t)2 * RNN_REDUCE_PIECE / n_ranks, RNN_REDUCE_LINE));
     RNN_TRY(RNN_ALLOC(&exchange->pieces, exchange->n_nodes * exchange->stride, "gradient chunks"));
     if (reducer->cfg.bfloat16) {
         RNN_TRY(
