@@ -26,7 +26,7 @@
 enum {
     SLOTS = 8, /* counts and flags of the small sum: RNN_STEP_SLOTS of framework/run.h */
     LONG_ARRAY = 100000,
-    MOST_MESSAGES = 1500000 /* of an exchange that the reducer does not choose: some minutes */
+    MOST_MESSAGES = 1600000 /* of an exchange that the reducer does not choose: some minutes */
 };
 
 typedef struct study {
