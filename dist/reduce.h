@@ -43,6 +43,9 @@ void rnn_shard_range(size_t n_shards, size_t part, size_t n_parts, size_t *first
 /* Maximal aligned nodes of a run, in order of offset; returns their number. */
 size_t rnn_tree_decompose(size_t first, size_t count, rnn_tree_node nodes[RNN_TREE_MAX_NODES]);
 
+/* The most nodes of one rank's run. */
+size_t rnn_tree_most_nodes(int n_ranks, size_t n_shards);
+
 /* Whether neighbours, `lower` just before `upper`, are the two halves of a node. */
 bool rnn_tree_are_siblings(rnn_tree_node lower, rnn_tree_node upper);
 
@@ -66,6 +69,9 @@ typedef struct rnn_reducer_cfg {
     bool bfloat16;
     rnn_tree_way way; /* AUTO, but to compare the ways */
 } rnn_reducer_cfg;
+
+/* The way that so many ranks take with cfg, never AUTO. */
+rnn_tree_way rnn_tree_choose(int n_ranks, const rnn_reducer_cfg *cfg);
 
 typedef struct rnn_reducer rnn_reducer;
 

@@ -48,6 +48,21 @@ size_t rnn_tree_nodes_of_rank(const rnn_reducer *reducer, int rank,
     return rnn_tree_decompose(first, count, nodes);
 }
 
+size_t rnn_tree_most_nodes(int n_ranks, size_t n_shards)
+{
+    rnn_tree_node nodes[RNN_TREE_MAX_NODES];
+    size_t most = 0;
+
+    for (int rank = 0; rank < n_ranks; rank++) {
+        size_t first, count, n_nodes;
+
+        rnn_shard_range(n_shards, (size_t)rank, (size_t)n_ranks, &first, &count);
+        n_nodes = rnn_tree_decompose(first, count, nodes);
+        most = n_nodes > most ? n_nodes : most;
+    }
+    return most;
+}
+
 bool rnn_tree_are_siblings(rnn_tree_node lower, rnn_tree_node upper)
 {
     return lower.size == upper.size && lower.offset % (2 * lower.size) == 0;
@@ -111,37 +126,32 @@ static double log2_of(int n)
     return levels;
 }
 
-/* What a rank of many nodes sends in the exchange; and what a member receives and sends, as far as
- * that is not at the same time: by simulation. */
-static bool is_folding_cheaper(const rnn_reducer *reducer)
+/* What a rank of many nodes sends in the exchange, in turns of every piece, and once more all
+ * chunks at a time; and what a member receives and sends, as far as that is not at the same time:
+ * by simulation. */
+static bool is_folding_cheaper(int n_ranks, const rnn_reducer_cfg *cfg)
 {
-    const double n_ranks = (double)reducer->comm->size;
-    const double n_bytes = (double)reducer->cfg.n_values * (reducer->cfg.bfloat16 ? 2.0 : 4.0);
-    rnn_tree_node nodes[RNN_TREE_MAX_NODES];
-    size_t most_nodes = 0;
-    double exchange, folding;
+    const double n_bytes = (double)cfg->n_values * (cfg->bfloat16 ? 2.0 : 4.0);
+    const double messages = (double)n_ranks * bytes_of_a_message;
+    const size_t n_pieces =
+        rnn_round_up(cfg->n_values, 2 * RNN_REDUCE_PIECE) / (2 * RNN_REDUCE_PIECE);
+    const double n_turns = (double)rnn_tree_most_nodes(n_ranks, cfg->n_shards);
+    const double exchange = n_turns * (n_bytes + (double)n_pieces * messages) + n_bytes + messages;
+    const double folding =
+        (n_turns + 5.0) * n_bytes + (2.0 * log2_of(n_ranks) + 2.0) * bytes_of_a_message;
 
-    for (int rank = 0; rank < reducer->comm->size; rank++) {
-        const size_t n_nodes = rnn_tree_nodes_of_rank(reducer, rank, nodes);
-
-        most_nodes = n_nodes > most_nodes ? n_nodes : most_nodes;
-    }
-    exchange = ((double)most_nodes + 1.0) * (n_bytes + n_ranks * bytes_of_a_message);
-    folding = ((double)most_nodes + 5.0) * n_bytes +
-              (2.0 * log2_of(reducer->comm->size) + 2.0) * bytes_of_a_message;
     return folding < exchange;
 }
 
-static bool takes_halving(const rnn_reducer *reducer)
+rnn_tree_way rnn_tree_choose(int n_ranks, const rnn_reducer_cfg *cfg)
 {
-    const int n_ranks = reducer->comm->size;
-
     if ((n_ranks & (n_ranks - 1)) == 0)
-        return true;
-    if (reducer->cfg.way != RNN_TREE_AUTO)
-        return reducer->cfg.way == RNN_TREE_HALVING;
+        return RNN_TREE_HALVING;
+    if (cfg->way != RNN_TREE_AUTO)
+        return cfg->way;
     /* Displacements of an exchange are ints. */
-    return reducer->cfg.n_values > INT_MAX || is_folding_cheaper(reducer);
+    return cfg->n_values > INT_MAX || is_folding_cheaper(n_ranks, cfg) ? RNN_TREE_HALVING
+                                                                       : RNN_TREE_EXCHANGE;
 }
 
 rnn_status rnn_tree_prepare(rnn_reducer *reducer)
@@ -150,7 +160,7 @@ rnn_status rnn_tree_prepare(rnn_reducer *reducer)
 
     reducer->unit = reducer->cfg.whole_blocks ? RNN_BLOCK : RNN_REDUCE_LINE;
     reducer->n_own_nodes = rnn_tree_nodes_of_rank(reducer, reducer->comm->rank, nodes);
-    reducer->halves = takes_halving(reducer);
+    reducer->halves = rnn_tree_choose(reducer->comm->size, &reducer->cfg) == RNN_TREE_HALVING;
     return reducer->halves ? rnn_halving_prepare(reducer) : rnn_exchange_prepare(reducer);
 }
 
