@@ -14,8 +14,12 @@
 enum { SEGMENT = 256 * RNN_BLOCK, MAX_TIMES = 256, MIN_TIMES = 5 };
 
 /* Fitted to the simulation: latencies of a message that partners exchange and wait for, and of one
- * among those that all ranks send each other; the part of the bandwidth that is usable. */
-static const double WAITED_FOR = 1.25, AMONG_MANY = 1.0, GOODPUT = 0.94;
+ * among those that all ranks send each other; the part of the bandwidth that is usable, both
+ * directions at once. */
+static const double WAITED_FOR = 1.25, AMONG_MANY = 1.15, GOODPUT = 0.9;
+
+/* Folding: what the ranks on the longest way send besides their nodes, in arrays. */
+static const double FOLDED = 5.0;
 
 /* Seconds that each thing is measured for. */
 static const double PATIENCE = 0.25;
@@ -96,35 +100,29 @@ static double n_segments(size_t n_values)
     return (double)((n_values + SEGMENT - 1) / SEGMENT);
 }
 
-/* The most tree nodes of one rank's run. */
-static size_t most_nodes(size_t n_ranks, size_t n_shards)
+/* In turns of every piece, one per node, and once more all chunks at a time. */
+static double forecast_exchange(const rnn_network *network, double p, double n_turns,
+                                size_t n_values)
 {
-    rnn_tree_node nodes[RNN_TREE_MAX_NODES];
-    size_t most = 0;
-
-    for (size_t rank = 0; rank < n_ranks; rank++) {
-        size_t first, count, n_nodes;
-
-        rnn_shard_range(n_shards, rank, n_ranks, &first, &count);
-        n_nodes = rnn_tree_decompose(first, count, nodes);
-        most = n_nodes > most ? n_nodes : most;
-    }
-    return most;
+    return seconds_of(network, AMONG_MANY * (n_turns * n_segments(n_values) + 1) * (p - 1),
+                      (n_turns + 1) * (p - 1) / p * (double)(n_values * sizeof(float)));
 }
 
 double rnn_forecast_tree(const rnn_network *network, size_t n_ranks, size_t n_shards,
                          size_t n_values)
 {
-    double p = (double)n_ranks, part = (p - 1) / p * (double)(n_values * sizeof(float)), n_rounds;
+    const rnn_reducer_cfg cfg = {.n_values = n_values, .n_shards = n_shards};
+    double p = (double)n_ranks, bytes = (double)(n_values * sizeof(float));
+    double n_messages = 2 * floor_log2(n_ranks), n_turns;
 
     if (n_ranks == 1)
         return 0.0;
     if (is_power_of_two(n_ranks))
-        return seconds_of(network, WAITED_FOR * 2 * floor_log2(n_ranks) * n_segments(n_values),
-                          2 * part);
-    n_rounds = (double)most_nodes(n_ranks, n_shards) + 1;
-    return seconds_of(network, AMONG_MANY * n_rounds * (p - 1) * n_segments(n_values),
-                      n_rounds * part);
+        return seconds_of(network, WAITED_FOR * n_messages, 2 * (p - 1) / p * bytes);
+    n_turns = (double)rnn_tree_most_nodes((int)n_ranks, n_shards);
+    if (rnn_tree_choose((int)n_ranks, &cfg) == RNN_TREE_EXCHANGE)
+        return forecast_exchange(network, p, n_turns, n_values);
+    return seconds_of(network, WAITED_FOR * (n_messages + 2), (n_turns + FOLDED) * bytes);
 }
 
 double rnn_forecast_allreduce(const rnn_network *network, size_t n_ranks, size_t n_values)
