@@ -123,7 +123,7 @@ static rnn_status send_pieces(rnn_reducer *reducer, const float *node, size_t tu
 {
     rnn_exchange *exchange = &reducer->exchange;
     const bool packs = reducer->cfg.bfloat16;
-    const MPI_Datatype type = packs ? MPI_UINT16_T : MPI_FLOAT;
+    MPI_Datatype type = packs ? MPI_UINT16_T : MPI_FLOAT;
     const rnn_span mine = rnn_piece(reducer->mine, done, exchange->stride);
     const void *sent = prepare_sending(reducer, node, done);
 
@@ -160,7 +160,7 @@ static void add_pieces(const rnn_reducer *reducer, size_t count)
 
     if (reducer->cfg.bfloat16)
         unpack_pieces(exchange, count);
-#pragma omp parallel for schedule(static) if (count >= 64 * RNN_BLOCK)
+#pragma omp parallel for schedule(static) if (count >= (size_t)64 * RNN_BLOCK)
     for (size_t first = 0; first < count; first += RNN_BLOCK)
         for (size_t i = 0; i + 1 < exchange->n_nodes; i++) {
             float *into = piece_of(exchange, exchange->pairs[i].into, first);

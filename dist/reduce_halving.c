@@ -140,7 +140,7 @@ static rnn_status start_piece(const rnn_reducer *reducer, halving_level *l, size
     const rnn_span give = rnn_piece(l->give, done, RNN_REDUCE_PIECE);
     const rnn_span keep = rnn_piece(l->keep, done, RNN_REDUCE_PIECE);
     const bool packs = reducer->cfg.bfloat16;
-    const MPI_Datatype type = packs ? MPI_UINT16_T : MPI_FLOAT;
+    MPI_Datatype type = packs ? MPI_UINT16_T : MPI_FLOAT;
 
     RNN_MPI(MPI_Irecv(packs ? (void *)halving->packed_in[turn] : halving->received[turn],
                       (int)keep.count, type, l->partner, RNN_REDUCE_TAG, reducer->comm->world,

@@ -292,7 +292,7 @@ rnn_status rnn_bench_sweep(const rnn_bench_cfg *cfg, const char *const *override
 
     RNN_TRY(rnn_comm_compare(comm, cfg->n_rounds, "number of rounds"));
     rnn_affinity_setup(&affinity, comm, 0, true);
-    s.n_workers = (size_t)(affinity.threads * rnn_comm_size(comm));
+    s.n_workers = (size_t)affinity.threads * (size_t)rnn_comm_size(comm);
     RNN_TRY(rnn_comm_broadcast(comm, &s.n_workers, sizeof s.n_workers, 0));
     for (size_t i = 0; i < (is_single ? 1 : rnn_bench_n_shapes); i++)
         for (size_t k = 0; rnn_bench_cells[k] != NULL; k++)

@@ -97,7 +97,9 @@ static double seconds_of(const rnn_network *network, double n_latencies, double 
 
 static double n_segments(size_t n_values)
 {
-    return (double)((n_values + SEGMENT - 1) / SEGMENT);
+    const size_t count = (n_values + SEGMENT - 1) / SEGMENT;
+
+    return (double)count;
 }
 
 /* In turns of every piece, one per node, and once more all chunks at a time. */

@@ -131,10 +131,10 @@ static parcel own_parcel(const rnn_trace *t, size_t track, const rnn_span **span
     return p;
 }
 
-/* The sender's spans, from its own zero on. */
+/* The sender's spans, NULL if it has none, from its own zero on. */
 static void pack_spans(const rnn_trace *t, rnn_span *into, const rnn_span *spans, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; spans != NULL && i < count; i++) {
         into[i] = spans[i];
         into[i].begin -= t->start;
         into[i].end -= t->start;

@@ -5,7 +5,7 @@
 /* Four floats in a register, of every CPU that the compilers know. */
 typedef float quad __attribute__((vector_size(16)));
 
-enum { SIDE = 4 };
+enum { SIDE = 4, BAND = 16 };
 
 static inline quad load(const float *from)
 {
@@ -49,9 +49,9 @@ void rnn_transpose(float *out, size_t out_pitch, const float *in, size_t in_pitc
 {
     size_t whole_rows = n_rows - n_rows % SIDE, whole_columns = n_columns - n_columns % SIDE;
 
-    /* Bands of 16 rows, so that lines of `out` are filled while the cache has them. */
-    for (size_t band = 0; band < whole_rows; band += 4 * SIDE) {
-        size_t end = band + 4 * SIDE < whole_rows ? band + 4 * SIDE : whole_rows;
+    /* Bands of rows, so that lines of `out` are filled while the cache has them. */
+    for (size_t band = 0; band < whole_rows; band += BAND) {
+        size_t end = band + BAND < whole_rows ? band + BAND : whole_rows;
 
         for (size_t j = 0; j < whole_columns; j += SIDE)
             for (size_t i = band; i < end; i += SIDE)
