@@ -264,9 +264,9 @@ static rnn_status update_part(rnn_executor *e, worker *w, const void *argument)
 
     for (size_t s = 0; s < rnn_model_n_stages(e->cfg.model); s++) {
         size_t count = rnn_model_stage(e->cfg.model, s)->count;
-        size_t n_pieces = count / n_threads / PIECE + 1;
+        size_t n_pieces = count > 0 ? count / n_threads / PIECE + 1 : 0;
 
-        for (size_t i = 0; i < n_pieces && count > 0; i++)
+        for (size_t i = 0; i < n_pieces; i++)
             update_piece(e, w, s, number * n_pieces + i, n_threads * n_pieces, argument);
     }
     return RNN_OK;

@@ -73,9 +73,8 @@ typedef struct place_in_step {
 
 /* What a rank brings to a batch. */
 typedef struct own_part {
-    uint64_t number; /* of the batch: another one for every one of the run */
-    size_t n_before; /* batches of the step before it */
     place_in_step place;
+    float *sum;          /* of the batch over ranks: run->grads or, to be added, another */
     float *const *nodes; /* [n_nodes] of the tree; NULL if another way is taken */
     size_t n_nodes;
 } own_part;
@@ -93,37 +92,36 @@ static place_in_step place_of(const rnn_run *run, const rnn_batch *batch, size_t
  * any number of ranks. Only of this rank's chunk if the optimizer is shared out. */
 static rnn_status add_tree(rnn_run *run, const own_part *part)
 {
-    float *sum = part->place.is_first ? run->grads : run->batch_grads;
     double begin = rnn_run_begin(run);
 
     if (run->is_shared_out)
-        RNN_TRY(rnn_reducer_scatter(run->reducer, part->nodes, part->n_nodes, sum));
+        RNN_TRY(rnn_reducer_scatter(run->reducer, part->nodes, part->n_nodes, part->sum));
     else
-        RNN_TRY(rnn_reducer_tree(run->reducer, part->nodes, part->n_nodes, sum));
+        RNN_TRY(rnn_reducer_tree(run->reducer, part->nodes, part->n_nodes, part->sum));
     rnn_run_end(run, RNN_PHASE_REDUCE, begin);
     if (!part->place.is_first)
-        rnn_vector_add(run->grads + run->chunk_first, sum + run->chunk_first, run->chunk_count);
+        rnn_vector_add(run->grads + run->chunk_first, part->sum + run->chunk_first,
+                       run->chunk_count);
     return RNN_OK;
 }
 
 /* Collective. Batches are added up in each rank; in the last, stages leave for the other ranks as
  * soon as their backward pass is done, last stage first. */
-static rnn_status add_buckets(rnn_run *run, place_in_step place)
+static rnn_status add_buckets(rnn_run *run, const own_part *part)
 {
-    float *mine = place.is_first ? run->grads : run->batch_grads;
     rnn_status st = RNN_OK;
     double begin;
 
     for (size_t s = rnn_model_n_stages(run->model); s-- > 0;) {
         const rnn_stage *stage = rnn_model_stage(run->model, s);
-        rnn_status finished = rnn_executor_finish(run->executor, s, mine);
+        rnn_status finished = rnn_executor_finish(run->executor, s, part->sum);
 
         /* Ranks must start the same buckets, so a failure is kept until all have. */
         if (st == RNN_OK)
             st = finished;
-        if (!place.is_first)
-            rnn_vector_add(run->grads + stage->offset, mine + stage->offset, stage->count);
-        if (place.is_last && stage->count > 0)
+        if (!part->place.is_first)
+            rnn_vector_add(run->grads + stage->offset, part->sum + stage->offset, stage->count);
+        if (part->place.is_last && stage->count > 0)
             RNN_TRY(rnn_reducer_start(run->reducer, run->grads, stage->offset, stage->count));
     }
     begin = rnn_run_begin(run);
@@ -134,33 +132,34 @@ static rnn_status add_buckets(rnn_run *run, place_in_step place)
 
 /* Gradients of this rank's samples as nodes of the tree. Without other ranks, the one node is the
  * sum, and goes where add_tree wants it. */
-static rnn_status make_nodes(rnn_run *run, const rnn_batch *batch, own_part *part)
+static rnn_status make_nodes(rnn_run *run, const rnn_nonfinite_place *at, own_part *part)
 {
-    float *first = part->place.is_first ? run->grads : run->batch_grads;
+    float *first = rnn_comm_size(run->comm) == 1 ? part->sum : NULL;
 
-    return rnn_executor_gradients(run->executor, batch, part->number,
-                                  rnn_comm_size(run->comm) == 1 ? first : NULL, &part->nodes,
+    return rnn_executor_gradients(run->executor, at->batch, at->number, first, &part->nodes,
                                   &part->n_nodes);
 }
 
 /* This rank's part: next batch, forward, loss, backward; the tree's nodes if that is the way. */
-static rnn_status forward_backward(rnn_run *run, const rnn_batch **batch, own_part *part)
+static rnn_status forward_backward(rnn_run *run, size_t n_before, rnn_nonfinite_place *at,
+                                   own_part *part)
 {
     double begin = rnn_run_begin(run);
 
     rnn_comm_note_activity(run->comm, "reading data");
-    RNN_TRY(rnn_loader_next(run->loader[RNN_SPLIT_TRAIN], batch));
+    RNN_TRY(rnn_loader_next(run->loader[RNN_SPLIT_TRAIN], &at->batch));
     rnn_run_end(run, RNN_PHASE_DATA, begin);
     rnn_comm_note_activity(run->comm, "training");
-    if (*batch == NULL)
+    if (at->batch == NULL)
         return RNN_FAIL(RNN_ERR_INTERNAL, "the loader has no batch left in this epoch");
-    part->place = place_of(run, *batch, part->n_before);
+    part->place = place_of(run, at->batch, n_before);
+    part->sum = part->place.is_first ? run->grads : run->batch_grads;
     if (run->config->parallel.reduction == RNN_REDUCTION_REPRODUCIBLE)
-        RNN_TRY(make_nodes(run, *batch, part));
+        RNN_TRY(make_nodes(run, at, part));
     else
-        RNN_TRY(rnn_executor_begin(run->executor, *batch, part->number));
+        RNN_TRY(rnn_executor_begin(run->executor, at->batch, at->number));
     add_results(run);
-    rnn_predictions_keep(run, *batch);
+    rnn_predictions_keep(run, at->batch);
     return RNN_OK;
 }
 
@@ -181,21 +180,20 @@ static void count_batch(const rnn_run *run, const rnn_batch *batch, double loss,
 static rnn_status take_batch(rnn_run *run, bool checkpoint_due, rnn_nonfinite_place *at,
                              rnn_step_result *result, bool *is_last)
 {
-    own_part part = {.n_before = result->n_batches};
+    own_part part = {.nodes = NULL};
     double loss;
 
     at->number = at->step * (uint64_t)run->config->train.accumulate + result->n_batches;
     clear_news(run);
     run->news[SLOT_STOP] = rnn_signals_pending() != 0;
     run->news[SLOT_CHECKPOINT] = checkpoint_due;
-    part.number = at->number;
-    RNN_TRY(exchange(run, forward_backward(run, &at->batch, &part)));
+    RNN_TRY(exchange(run, forward_backward(run, result->n_batches, at, &part)));
     loss = total_loss(run);
     *is_last = part.place.is_last;
     count_batch(run, at->batch, loss, result);
     if (!isfinite(loss))
         return tolerate(run, rnn_nonfinite_loss(run, at), result);
-    return part.nodes != NULL ? add_tree(run, &part) : add_buckets(run, part.place);
+    return part.nodes != NULL ? add_tree(run, &part) : add_buckets(run, &part);
 }
 
 /* The norm is asked for so that a gradient that is not finite changes nothing. */
