@@ -21,9 +21,10 @@ rnn_status rnn_network_parse(rnn_network *out, const char *text);
 
 /*
  * Seconds for the sum of n_values gradients over ranks that are a node each, without the additions:
- * messages that follow each other, at 1.25 latencies each (at 1.15 those of the chunk exchange, which
- * overlap), and bytes that each rank sends, at 0.9 of the bandwidth. By algorithm (dist/reduce.h,
- * which chooses), with P ranks, n values, and k the most tree nodes of one rank's run:
+ * messages that follow each other, at 1.25 latencies each (at 1.15 those of the chunk exchange,
+ * which overlap), and bytes that each rank sends, at 0.9 of the bandwidth. By algorithm
+ * (dist/reduce.h, which chooses), with P ranks, n values, and k the most tree nodes of one rank's
+ * run:
  *
  *     halving, doubling    2 log2 P messages, 2 (P - 1) / P n values
  *     chunk exchange       k + 1 times (P - 1) / P n values; P - 1 messages k times for every 2^20

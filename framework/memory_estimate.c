@@ -29,7 +29,7 @@ static size_t smaller(size_t a, size_t b)
 /* -- Arrays as long as the parameters ------------------------------------------------------------
  */
 
-/* Parameters that are packed once for the forward and once for the backward pass. */
+/* Parameters that are packed once for the forward and, at most, once for the backward pass. */
 static double recurrent_values(const rnn_model *model)
 {
     double count = 0.0;

@@ -53,8 +53,8 @@ void rnn_optimizer_update(const rnn_optimizer *optimizer, const rnn_optimizer_pa
                           size_t first, size_t count);
 
 /*
- * rnn_optimizer_step with `square_sum`, of all gradients, when grads and params are a part of these that this
- * optimizer was made for. The norm is always checked.
+ * rnn_optimizer_step with `square_sum`, of all gradients, when grads and params are a part of these
+ * that this optimizer was made for. The norm is always checked.
  */
 rnn_status rnn_optimizer_step_measured(rnn_optimizer *optimizer, float *params, const float *grads,
                                        float grad_scale, double lr, double square_sum);

@@ -3,9 +3,7 @@
 #include <string.h>
 
 #include "kernels/memory.h"
-
-/* Floats in a cache line. */
-enum { LINE = 16 };
+#include "kernels/vector.h"
 
 const rnn_stage_class *rnn_stage_get_class(rnn_stage_kind kind)
 {
@@ -52,7 +50,7 @@ size_t rnn_plain_params_grad_size(const void *plan)
 {
     const rnn_plain_params *plain = plan;
 
-    return (plain->count + LINE - 1) / LINE * LINE;
+    return (plain->count + 15) / 16 * 16;
 }
 
 void rnn_plain_params_pack(void *plan, const float *params, size_t part, size_t n_parts)
@@ -64,22 +62,13 @@ void rnn_plain_params_pack(void *plan, const float *params, size_t part, size_t 
         plain->params = params + plain->offset;
 }
 
-/* Whole cache lines, [first, last) of `count` floats. */
-static void plain_part(size_t count, size_t part, size_t n_parts, size_t *first, size_t *last)
-{
-    const size_t n_lines = (count + LINE - 1) / LINE, end = n_lines * (part + 1) / n_parts * LINE;
-
-    *first = n_lines * part / n_parts * LINE;
-    *last = end < count ? end : count;
-}
-
 void rnn_plain_params_unpack(const void *plan, const float *packed, float *grads, size_t part,
                              size_t n_parts)
 {
     const rnn_plain_params *plain = plan;
     size_t first, last;
 
-    plain_part(plain->count, part, n_parts, &first, &last);
+    rnn_vector_part(plain->count, part, n_parts, &first, &last);
     if (first < last)
         memcpy(grads + plain->offset + first, packed + first, (last - first) * sizeof *grads);
 }
@@ -90,7 +79,7 @@ void rnn_plain_params_visit(const void *plan, size_t part, size_t n_parts,
     const rnn_plain_params *plain = plan;
     size_t first, last;
 
-    plain_part(plain->count, part, n_parts, &first, &last);
+    rnn_vector_part(plain->count, part, n_parts, &first, &last);
     if (first < last)
         function(context, plain->offset + first, last - first);
 }

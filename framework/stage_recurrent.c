@@ -155,12 +155,12 @@ static void visit_direction(const plan *p, const size_t *offset, size_t part, si
     const size_t widths[] = {p->n_in, p->n_out, 1, 1};
     size_t first, last;
 
-    rnn_recurrent_part(p->n_hid, part, n_parts, &first, &last);
+    rnn_vector_part(p->n_hid, part, n_parts, &first, &last);
     for (size_t i = 0; first < last && i < (p->has_bias ? 4u : 2u); i++)
         visit_rows(p, offset[i], widths[i], first, last, v);
     if (!p->has_projection)
         return;
-    rnn_recurrent_part(p->n_out, part, n_parts, &first, &last);
+    rnn_vector_part(p->n_out, part, n_parts, &first, &last);
     if (first < last)
         v->function(v->context, offset[MAX_TENSORS - 1] + first * p->n_hid,
                     (last - first) * p->n_hid);

@@ -5,8 +5,9 @@
 
 #include "kernels/memory.h"
 #include "kernels/transpose.h"
+#include "kernels/vector.h"
 
-enum { MAX_GATES = 4, TILE = 16, ALIGN_FLOATS = 16 };
+enum { MAX_GATES = 4, ALIGN_FLOATS = 16 };
 
 /* The library's gate block that holds torch's gate g: the same, but r and z swapped for gru. */
 static const size_t gate_place[][MAX_GATES] = {
@@ -131,16 +132,6 @@ size_t rnn_recurrent_grad_size(const rnn_recurrent *recurrent)
 
 /* -- Layouts --------------------------------------------------------------------------------- */
 
-/* Whole tiles of TILE, so that parts write to different cache lines. */
-void rnn_recurrent_part(size_t n_units, size_t part, size_t n_parts, size_t *first, size_t *last)
-{
-    size_t tiles = (n_units + TILE - 1) / TILE;
-    size_t end = tiles * (part + 1) / n_parts * TILE;
-
-    *first = tiles * part / n_parts * TILE;
-    *last = end < n_units ? end : n_units;
-}
-
 /* columns[i][o] = rows[o][i] for o in [first, last). */
 static void transpose_to_columns(float *columns, size_t column_pitch, const float *rows,
                                  size_t n_columns, size_t first, size_t last)
@@ -161,7 +152,9 @@ static void transpose_to_rows(float *rows, size_t n_columns, const float *column
 static void copy_rows(rnn_packed_weights *w, size_t row, const float *gate, size_t first,
                       size_t last)
 {
-    for (size_t o = first; o < last && w->backward != NULL; o++)
+    if (w->backward == NULL)
+        return;
+    for (size_t o = first; o < last; o++)
         memcpy(w->backward + (row + o) * w->backward_pitch, gate + o * w->n_columns,
                w->n_columns * sizeof(float));
 }
@@ -218,14 +211,14 @@ void rnn_recurrent_pack(rnn_recurrent *recurrent, const rnn_recurrent_params *pa
         recurrent->hh.torch = params->weight_hh;
         recurrent->hr.torch = params->weight_hr;
     }
-    rnn_recurrent_part(recurrent->cfg.n_hid, part, n_parts, &first, &last);
+    rnn_vector_part(recurrent->cfg.n_hid, part, n_parts, &first, &last);
     pack_weights(recurrent, &recurrent->ih, params->weight_ih, first, last);
     pack_weights(recurrent, &recurrent->hh, params->weight_hh, first, last);
     if (params->bias_ih != NULL) /* otherwise the biases stay the zeros they were made as */
         pack_bias(recurrent, params->bias_ih, params->bias_hh, first, last);
     if (recurrent->cfg.n_proj == 0)
         return;
-    rnn_recurrent_part(recurrent->cfg.n_proj, part, n_parts, &first, &last);
+    rnn_vector_part(recurrent->cfg.n_proj, part, n_parts, &first, &last);
     pack_projection(recurrent, params->weight_hr, first, last);
 }
 
@@ -260,7 +253,7 @@ void rnn_recurrent_unpack(const rnn_recurrent *recurrent, const float *packed,
 {
     size_t first, last;
 
-    rnn_recurrent_part(recurrent->cfg.n_hid, part, n_parts, &first, &last);
+    rnn_vector_part(recurrent->cfg.n_hid, part, n_parts, &first, &last);
     if (first < last) {
         unpack_weights(recurrent, &recurrent->ih, packed, grads->weight_ih, first, last);
         unpack_weights(recurrent, &recurrent->hh, packed, grads->weight_hh, first, last);
@@ -269,7 +262,7 @@ void rnn_recurrent_unpack(const rnn_recurrent *recurrent, const float *packed,
     }
     if (recurrent->cfg.n_proj == 0)
         return;
-    rnn_recurrent_part(recurrent->cfg.n_proj, part, n_parts, &first, &last);
+    rnn_vector_part(recurrent->cfg.n_proj, part, n_parts, &first, &last);
     transpose_to_rows(grads->weight_hr, recurrent->hr.n_columns, packed + recurrent->hr.grad_offset,
                       recurrent->hr.grad_pitch, first, last);
 }

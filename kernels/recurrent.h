@@ -53,16 +53,13 @@ size_t rnn_recurrent_n_out(const rnn_recurrent_cfg *cfg);
 size_t rnn_recurrent_grad_size(const rnn_recurrent *recurrent);
 
 /*
- * Brings the parameters into the library's layouts. Part `part` of `n_parts` of the work, which
+ * Brings the parameters into the library's layouts. Part `part` of `n_parts` of the work (the rows
+ * of these units of every gate, or outputs of a projection, by rnn_vector_part), which
  * different threads may do at once; all parts must be done before the next forward. The tensors
  * are lent until the next pack: where they lie as the library wants them, they are used in place.
  */
 void rnn_recurrent_pack(rnn_recurrent *recurrent, const rnn_recurrent_params *params, size_t part,
                         size_t n_parts);
-
-/* Which units [first, last) of every gate, or outputs of a projection, a part works on: all rows
- * of the tensors that pack reads and unpack writes in it. */
-void rnn_recurrent_part(size_t n_units, size_t part, size_t n_parts, size_t *first, size_t *last);
 
 /* Writes a packed gradient to torch's tensors (bias pointers may be NULL); parts as for pack. */
 void rnn_recurrent_unpack(const rnn_recurrent *recurrent, const float *packed,

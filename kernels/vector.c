@@ -7,6 +7,7 @@
 #include "kernels/lanes.h"
 #include "kernels/target.h"
 
+enum { LINE = 16 };               /* floats in a cache line */
 enum { BLOCKS_PER_ROUND = 1024 }; /* bounds the array of block sums, so nothing is allocated */
 
 RNN_TARGET_CLONES
@@ -33,6 +34,14 @@ void rnn_vector_add_to(float *sum, const float *a, const float *b, size_t count)
 #pragma omp simd
     for (size_t i = 0; i < count; i++)
         sum[i] = a[i] + b[i];
+}
+
+void rnn_vector_part(size_t count, size_t part, size_t n_parts, size_t *first, size_t *last)
+{
+    const size_t n_lines = (count + LINE - 1) / LINE, end = n_lines * (part + 1) / n_parts * LINE;
+
+    *first = n_lines * part / n_parts * LINE;
+    *last = end < count ? end : count;
 }
 
 /* -- Sum of squares -------------------------------------------------------------------------- */

@@ -36,4 +36,8 @@ void rnn_vector_block_square_sums(const float *values, size_t count, double *sum
 /* The index of the first value that is not finite, or `count`. */
 size_t rnn_vector_find_nonfinite(const float *values, size_t count);
 
+/* Part `part` of `n_parts` of `count` floats, [first, last): whole cache lines, so that parts
+ * written by different threads share none. May be empty, with first > last. */
+void rnn_vector_part(size_t count, size_t part, size_t n_parts, size_t *first, size_t *last);
+
 #endif
