@@ -7,7 +7,6 @@
  * Every rank computes for so long and has a bucket of gradients ready after each equal part of it,
  * as a backward pass has.
  */
-#include <math.h>
 #include <mpi.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+
+#include "kernels/clock.h"
 
 enum { MAX_BUCKETS = 64, ROUNDS = 15, WARM_UP = 2, N_VALUES = 1024, PART_US = 200 };
 
@@ -34,7 +35,7 @@ static const char *const names[N_WAYS] = {
 typedef struct work {
     float *grads;
     int bucket, n_buckets; /* values in one; buckets */
-    double parts;          /* of computing, per bucket */
+    int n_parts;           /* of computing, per bucket */
     progress_way way;
     MPI_Request requests[MAX_BUCKETS];
     atomic_int n_started;
@@ -68,13 +69,15 @@ static void calibrate(void)
     loops = (size_t)((double)(loops / 2) * 1e-6 * PART_US / seconds) + 1;
 }
 
-static void test_all(work *w)
+/* Lets MPI work on what has been started; whether all of it is done. */
+static bool test_all(work *w)
 {
     int is_done;
 
     (void)pthread_mutex_lock(&w->lock);
     MPI_Testall(atomic_load(&w->n_started), w->requests, &is_done, MPI_STATUSES_IGNORE);
     (void)pthread_mutex_unlock(&w->lock);
+    return is_done != 0;
 }
 
 static void start_bucket(work *w, int bucket)
@@ -92,7 +95,7 @@ static void *progress(void *argument)
     work *w = argument;
 
     while (!atomic_load(&w->is_over)) {
-        test_all(w);
+        (void)test_all(w);
         (void)nanosleep(&pause, NULL);
     }
     return NULL;
@@ -100,10 +103,10 @@ static void *progress(void *argument)
 
 static void compute_bucket(work *w)
 {
-    for (double done = 0.0; done < w->parts; done += 1.0) {
+    for (int i = 0; i < w->n_parts; i++) {
         compute_part();
         if (w->way == TESTED)
-            test_all(w);
+            (void)test_all(w);
     }
 }
 
@@ -133,10 +136,7 @@ static double step(work *w)
     if (w->way == AFTERWARDS)
         sum_afterwards(w);
     else if (w->way == BY_THREAD)
-        for (int is_done = 0; !is_done;) {
-            (void)pthread_mutex_lock(&w->lock);
-            MPI_Testall(w->n_buckets, w->requests, &is_done, MPI_STATUSES_IGNORE);
-            (void)pthread_mutex_unlock(&w->lock);
+        while (!test_all(w)) {
         }
     else if (w->way >= STARTED)
         MPI_Waitall(w->n_buckets, w->requests, MPI_STATUSES_IGNORE);
@@ -148,13 +148,6 @@ static double step(work *w)
     return start;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static double median_step(work *w, progress_way way)
 {
     double seconds[ROUNDS];
@@ -162,7 +155,7 @@ static double median_step(work *w, progress_way way)
     w->way = way;
     for (int i = -WARM_UP; i < ROUNDS; i++)
         seconds[i < 0 ? 0 : i] = step(w);
-    qsort(seconds, ROUNDS, sizeof *seconds, compare_doubles);
+    rnn_clock_sort(seconds, ROUNDS);
     return seconds[ROUNDS / 2];
 }
 
@@ -179,7 +172,7 @@ int main(int argc, char **argv)
     }
     MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    w.parts = atof(argv[2]) * 1e3 / PART_US / w.n_buckets;
+    w.n_parts = (int)(atof(argv[2]) * 1e3 / PART_US / w.n_buckets + 0.5);
     w.grads = calloc((size_t)w.bucket * (size_t)w.n_buckets, sizeof *w.grads);
     if (w.grads == NULL)
         MPI_Abort(MPI_COMM_WORLD, 71);

@@ -133,10 +133,9 @@ need_inject() {
 }
 
 # start_slow CALLS MILLISECONDS RANKS ARGUMENT...: with a delay before each of these system calls on
-# the file of a checkpoint, so that a busy machine does not come too late to interrupt it. The
-# address sanitizer wants to be the first library and has no quarrel with being the second.
+# the file of a checkpoint, so that a busy machine does not come too late to interrupt it.
 start_slow() {
-    ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0 LD_PRELOAD=$inject INJECT_PATH=.step- \
+    LD_PRELOAD=$inject INJECT_PATH=.step- \
         INJECT_CALLS=$1 INJECT_DELAY_US=${2}000 start "${@:3}"
 }
 

@@ -6,16 +6,10 @@
  */
 #include <mpi.h>
 #include <stdio.h>
-#include <stdlib.h>
+
+#include "kernels/clock.h"
 
 enum { SMALL = 8, LARGE = 256 * 1024, ROUNDS = 41, WARM_UP = 5 };
-
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
 
 /* Collective. Seconds in which two ranks exchange so many bytes: the lower quartile, other work on
  * the machine only adds. */
@@ -33,7 +27,7 @@ static double exchange(int rank, int n_bytes)
                      MPI_COMM_WORLD, MPI_STATUS_IGNORE);
         seconds[i < 0 ? 0 : i] = MPI_Wtime() - start;
     }
-    qsort(seconds, ROUNDS, sizeof *seconds, compare_doubles);
+    rnn_clock_sort(seconds, ROUNDS);
     return seconds[ROUNDS / 4];
 }
 

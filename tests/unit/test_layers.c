@@ -462,7 +462,8 @@ static void train(const named_model *named, const rnn_model *model, const rnn_ba
                                    .eps = 1e-8,
                                    .weight_decay = 0.01,
                                    .clip_norm = 0.5};
-    float *own = calloc(rnn_model_size(model), sizeof(float)), *const * nodes;
+    float *own = calloc(rnn_model_size(model), sizeof(float));
+    float *const *nodes;
     rnn_optimizer *optimizer;
     size_t n_nodes;
 
