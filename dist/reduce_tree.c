@@ -133,8 +133,8 @@ static bool is_folding_cheaper(int n_ranks, const rnn_reducer_cfg *cfg)
 {
     const double n_bytes = (double)cfg->n_values * (cfg->bfloat16 ? 2.0 : 4.0);
     const double messages = (double)n_ranks * bytes_of_a_message;
-    const size_t n_pieces =
-        rnn_round_up(cfg->n_values, 2 * RNN_REDUCE_PIECE) / (2 * RNN_REDUCE_PIECE);
+    const size_t piece = 2 * (size_t)RNN_REDUCE_PIECE;
+    const size_t n_pieces = rnn_round_up(cfg->n_values, piece) / piece;
     const double n_turns = (double)rnn_tree_most_nodes(n_ranks, cfg->n_shards);
     const double exchange = n_turns * (n_bytes + (double)n_pieces * messages) + n_bytes + messages;
     const double folding =
