@@ -225,6 +225,8 @@ int main(int argc, char **argv)
     (void)signal(SIGXFSZ, SIG_IGN);
     if (st == RNN_OK && options.command >= RNN_COMMAND_HELP)
         return print_and_leave(options.command);
+    if (st == RNN_OK)
+        st = rnn_checkpoint_start_library();
     if (st == RNN_OK && options.command >= RNN_COMMAND_SHOW)
         return run_alone(&options); /* quick: without MPI */
     if (options.command == RNN_COMMAND_TRAIN)
