@@ -11,6 +11,7 @@
 #include "framework/checkpoint.h"
 #include "framework/file_io.h"
 #include "framework/line_file.h"
+#include "framework/progress_file.h"
 #include "kernels/clock.h"
 #include "kernels/memory.h"
 #include "kernels/recurrent.h"
@@ -24,7 +25,10 @@ struct rnn_report {
     bool bar_shown, header_shown, wait_shown;
     double last_progress; /* monotonic seconds */
     rnn_line_file *jsonl;
-    bool jsonl_failed; /* and that was told */
+    bool jsonl_failed;                /* and that was told */
+    rnn_progress_file *progress_file; /* NULL also after it could not be written */
+    rnn_progress_now now;
+    double last_written; /* monotonic seconds */
 };
 
 /* -- Where the output goes ------------------------------------------------------------------- */
@@ -51,7 +55,85 @@ static bool is_terminal(void)
     return strncmp(target, "/dev/pts/", 9) == 0 || strncmp(target, "/dev/tty", 8) == 0;
 }
 
-rnn_status rnn_report_open_metrics(rnn_report *report)
+/* -- progress.json ----------------------------------------------------------------------------- */
+
+/* It is for those who watch: a run does not end for want of it. */
+static void give_up_progress(rnn_report *report)
+{
+    rnn_progress_close(&report->progress_file);
+    rnn_report_line(report, "WARNING", "%s; training goes on, and rnntrain top sees epochs only",
+                    rnn_error_message());
+}
+
+static void write_progress(rnn_report *report)
+{
+    if (report->progress_file == NULL)
+        return;
+    report->last_written = rnn_clock_seconds();
+    if (rnn_progress_write(report->progress_file, &report->now) != RNN_OK)
+        give_up_progress(report);
+}
+
+static void open_progress(rnn_report *report, const rnn_progress *at)
+{
+    const rnn_run *run = report->run;
+    const rnn_loader *loader = run->loader[RNN_SPLIT_TRAIN];
+    bool is_shared;
+
+    report->now = (rnn_progress_now){.epoch = at->epoch,
+                                     .batch = at->batch_in_epoch,
+                                     .step = at->step,
+                                     .n_epochs = (uint64_t)run->config->run.epochs,
+                                     .n_batches = rnn_loader_n_batches(loader),
+                                     .total_steps = run->total_steps,
+                                     .train_loss = (double)NAN,
+                                     .train_accuracy = (double)NAN,
+                                     .samples_per_second = (double)NAN,
+                                     .epoch_seconds = (double)NAN,
+                                     .lr = (double)NAN};
+    if (rnn_progress_open(&report->progress_file, run->config->run.output_dir, &is_shared) !=
+        RNN_OK) {
+        give_up_progress(report);
+        return;
+    }
+    if (is_shared)
+        rnn_report_line(report, "WARNING",
+                        "another process trains into %s at the same time, and each will take the "
+                        "other's files for its own",
+                        run->config->run.output_dir);
+    write_progress(report);
+}
+
+static void note_place(rnn_report *report, const rnn_report_place *place)
+{
+    rnn_progress_now *now = &report->now;
+
+    now->epoch = place->epoch - (place->batch < place->n_batches);
+    now->batch = place->batch;
+    now->n_batches = place->n_batches;
+    now->step = place->step;
+    now->train_loss = place->loss;
+    now->train_accuracy = place->accuracy;
+    now->samples_per_second = place->samples_per_second;
+    now->epoch_seconds = place->epoch_seconds;
+    now->lr = place->lr;
+    if (report->progress_file != NULL && rnn_clock_seconds() - report->last_written >= 1.0)
+        write_progress(report);
+}
+
+void rnn_report_end(rnn_report *report, rnn_status outcome)
+{
+    if (report == NULL)
+        return;
+    report->now.state = outcome == RNN_OK        ? RNN_RUN_DONE
+                        : outcome == RNN_STOPPED ? RNN_RUN_STOPPED
+                                                 : RNN_RUN_FAILED;
+    if (outcome != RNN_OK)
+        snprintf(report->now.message, sizeof report->now.message, "%.250s", rnn_error_message());
+    write_progress(report);
+}
+
+rnn_status rnn_report_open_metrics(rnn_report *report, const rnn_progress *at)
 {
     rnn_status st;
     char *path;
@@ -61,6 +143,8 @@ rnn_status rnn_report_open_metrics(rnn_report *report)
     RNN_TRY(rnn_path_print(&path, "%s/metrics.jsonl", report->run->config->run.output_dir));
     st = rnn_line_file_open(&report->jsonl, path);
     rnn_free(path);
+    if (st == RNN_OK)
+        open_progress(report, at);
     return st;
 }
 
@@ -87,6 +171,7 @@ void rnn_report_destroy(rnn_report **report)
     if ((*report)->bar_shown)
         printf("\n");
     rnn_line_file_close(&(*report)->jsonl);
+    rnn_progress_close(&(*report)->progress_file);
     rnn_free(*report);
     *report = NULL;
 }
@@ -261,33 +346,45 @@ void rnn_report_banner(rnn_report *report)
 
 /* -- While it runs --------------------------------------------------------------------------- */
 
-static void draw_bar(rnn_report *report, uint64_t epoch, uint64_t batch, uint64_t n_batches,
-                     double loss, double accuracy, double rate)
+static void draw_bar(rnn_report *report, const rnn_report_place *p)
 {
     enum { WIDTH = 30 };
     char bar[WIDTH + 1];
-    size_t full = (size_t)(batch * WIDTH / n_batches);
-    double left = rate > 0 ? (double)(n_batches - batch) *
+    size_t full = (size_t)(p->batch * WIDTH / p->n_batches);
+    double rate = p->samples_per_second;
+    double left = rate > 0 ? (double)(p->n_batches - p->batch) *
                                  (double)report->run->config->train.batch_size / rate
                            : 0.0;
 
     memset(bar, '.', WIDTH);
     memset(bar, '=', full);
     bar[WIDTH] = '\0';
-    printf("\r\033[Kepoch %" PRIu64 " [%s] %" PRIu64 "/%" PRIu64 "  loss %.4f", epoch, bar, batch,
-           n_batches, loss);
-    if (!isnan(accuracy))
-        printf("  accuracy %.4f", accuracy);
+    printf("\r\033[Kepoch %" PRIu64 " [%s] %" PRIu64 "/%" PRIu64 "  loss %.4f", p->epoch, bar,
+           p->batch, p->n_batches, p->loss);
+    if (!isnan(p->accuracy))
+        printf("  accuracy %.4f", p->accuracy);
     printf("  %.0f samples/s  %.0f s left", rate, left);
     (void)fflush(stdout);
     report->bar_shown = true;
 }
 
-void rnn_report_progress(rnn_report *report, uint64_t epoch, uint64_t batch, uint64_t n_batches,
-                         double loss, double accuracy, double samples_per_second)
+static void print_progress(rnn_report *report, const rnn_report_place *p)
+{
+    char accuracy[48] = "";
+
+    if (!isnan(p->accuracy))
+        snprintf(accuracy, sizeof accuracy, ", accuracy %.4f", p->accuracy);
+    rnn_report_line(report, "",
+                    "epoch %" PRIu64 ", batch %" PRIu64 " of %" PRIu64
+                    ": loss %.4f%s, %.0f samples/s",
+                    p->epoch, p->batch, p->n_batches, p->loss, accuracy, p->samples_per_second);
+}
+
+void rnn_report_progress(rnn_report *report, const rnn_report_place *place)
 {
     double now, interval;
 
+    note_place(report, place);
     if (!report->prints || report->style == PROGRESS_NONE)
         return;
     now = rnn_clock_seconds();
@@ -296,17 +393,9 @@ void rnn_report_progress(rnn_report *report, uint64_t epoch, uint64_t batch, uin
         return;
     report->last_progress = now;
     if (report->style == PROGRESS_BAR)
-        draw_bar(report, epoch, batch, n_batches, loss, accuracy, samples_per_second);
-    else if (isnan(accuracy))
-        rnn_report_line(report, "",
-                        "epoch %" PRIu64 ", batch %" PRIu64 " of %" PRIu64
-                        ": loss %.4f, %.0f samples/s",
-                        epoch, batch, n_batches, loss, samples_per_second);
+        draw_bar(report, place);
     else
-        rnn_report_line(report, "",
-                        "epoch %" PRIu64 ", batch %" PRIu64 " of %" PRIu64
-                        ": loss %.4f, accuracy %.4f, %.0f samples/s",
-                        epoch, batch, n_batches, loss, accuracy, samples_per_second);
+        print_progress(report, place);
 }
 
 /* JSON has no NaN and no infinity. */
@@ -372,6 +461,16 @@ static FILE *begin_line(rnn_report *report)
     return file;
 }
 
+static void write_split(FILE *file, const rnn_time_split *split)
+{
+    char name[64];
+
+    for (rnn_time_part part = 0; part < RNN_TIME_N_PARTS; part++) {
+        snprintf(name, sizeof name, "time_%s", rnn_time_part_name(part));
+        write_number(file, name, split->seconds[part]);
+    }
+}
+
 static void write_epoch(rnn_report *report, const rnn_epoch_summary *s)
 {
     FILE *file = begin_line(report);
@@ -387,6 +486,8 @@ static void write_epoch(rnn_report *report, const rnn_epoch_summary *s)
     write_number(file, "seconds", s->seconds);
     write_number(file, "samples_per_second", s->samples_per_second);
     write_number(file, "data_wait", s->data_wait);
+    if (s->has_split)
+        write_split(file, &s->split);
     fprintf(file, ", \"digest\": \"%016" PRIx64 "\"}\n", s->digest);
     end_line(report);
 }
@@ -532,6 +633,7 @@ void rnn_report_epoch(rnn_report *report, const rnn_epoch_summary *s)
     }
     report->last_progress = rnn_clock_seconds();
     write_epoch(report, s);
+    write_progress(report);
 }
 
 void rnn_report_event(rnn_report *report, const char *name, uint64_t epoch, uint64_t step)

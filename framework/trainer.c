@@ -55,6 +55,24 @@ static rnn_status watch_skipped(rnn_trainer *t, const rnn_step_result *result)
                     MAX_SKIPPED_IN_ROW, rnn_error_message());
 }
 
+static void report_place(const rnn_trainer *t)
+{
+    const rnn_progress *p = &t->progress;
+    rnn_run *run = t->run;
+    const rnn_report_place place = {
+        .epoch = p->epoch + 1,
+        .batch = p->batch_in_epoch,
+        .n_batches = rnn_loader_n_batches(run->loader[RNN_SPLIT_TRAIN]),
+        .step = p->step,
+        .loss = epoch_loss(t),
+        .accuracy = epoch_accuracy(t),
+        .samples_per_second = (double)p->epoch_samples / p->epoch_seconds,
+        .epoch_seconds = p->epoch_seconds,
+        .lr = rnn_schedule_lr(&run->schedule, run->lr, p->epoch, p->step - 1, run->total_steps)};
+
+    rnn_report_progress(t->report, &place);
+}
+
 static void count_step(rnn_trainer *t, const rnn_step_result *result)
 {
     t->progress.step++;
@@ -65,10 +83,7 @@ static void count_step(rnn_trainer *t, const rnn_step_result *result)
     t->progress.epoch_samples += result->is_skipped ? 0 : result->n_samples;
     t->progress.epoch_targets += result->n_targets;
     rnn_trainer_advance_clock(t);
-    rnn_report_progress(t->report, t->progress.epoch + 1, t->progress.batch_in_epoch,
-                        rnn_loader_n_batches(t->run->loader[RNN_SPLIT_TRAIN]), epoch_loss(t),
-                        epoch_accuracy(t),
-                        (double)t->progress.epoch_samples / t->progress.epoch_seconds);
+    report_place(t);
 }
 
 /* Collective. Checkpoints, then ends the run with RNN_STOPPED. */
@@ -146,6 +161,8 @@ static rnn_status summarize_epoch(rnn_trainer *t, rnn_epoch_summary *s)
 {
     rnn_run *run = t->run;
     const rnn_progress *p = &t->progress;
+    rnn_time_split split;
+    double begun;
 
     *s = (rnn_epoch_summary){
         .epoch = p->epoch + 1,
@@ -158,8 +175,13 @@ static rnn_status summarize_epoch(rnn_trainer *t, rnn_epoch_summary *s)
         .data_wait = rnn_loader_wait_seconds(run->loader[RNN_SPLIT_TRAIN]) - t->waited,
         .digest = rnn_run_digest(run)};
     RNN_TRY(rnn_trainer_compare_replicas(t));
+    split = rnn_trainer_split_clocks(t);
+    begun = rnn_clock_seconds();
     /* After a part of an epoch, run.steps, there would be no second time for it. */
     RNN_TRY(rnn_evaluate(run, run->monitor, rnn_trainer_epoch_is_complete(t), &s->scores));
+    split.seconds[RNN_TIME_EVALUATE] = rnn_clock_seconds() - begun;
+    s->split = split;
+    s->has_split = t->run->timeline != NULL;
     RNN_TRY(rnn_predictions_take(run, &s->predicted));
     s->data_wait /= p->epoch_seconds;
     rnn_trainer_advance_clock(t);
@@ -196,6 +218,7 @@ static rnn_status train_epoch(rnn_trainer *t)
 
     t->clock = rnn_clock_seconds();
     t->waited = rnn_loader_wait_seconds(t->run->loader[RNN_SPLIT_TRAIN]);
+    rnn_trainer_start_clocks(t);
     RNN_TRY(train_batches(t));
     st = summarize_epoch(t, &summary);
     if (st != RNN_OK)
@@ -244,7 +267,8 @@ static rnn_status train_all(rnn_trainer *t)
     rnn_report_banner(t->report);
     RNN_TRY(rnn_trainer_check_metric(t));
     RNN_TRY(rnn_trainer_resume(t));
-    RNN_TRY(rnn_comm_agree(t->run->comm, rnn_report_open_metrics(t->report)));
+    RNN_TRY(rnn_comm_agree(t->run->comm, rnn_report_open_metrics(t->report, &t->progress)));
+    RNN_TRY(rnn_comm_agree(t->run->comm, rnn_trainer_begin_clocks(t)));
     if (t->progress.step > 0)
         rnn_report_event(t->report, "resume", t->progress.epoch, t->progress.step);
     if (!has_work(t))
@@ -275,7 +299,9 @@ rnn_status rnn_train(rnn_run *run)
 
     rnn_signals_install();
     st = train_all(&t);
+    rnn_report_end(t.report, st);
     rnn_report_destroy(&t.report);
+    rnn_trainer_end_clocks(&t);
     rnn_free(t.history.values);
     rnn_free(t.carried);
     return st;

@@ -69,6 +69,43 @@ void rnn_trainer_advance_clock(rnn_trainer *t)
     t->clock = now;
 }
 
+rnn_status rnn_trainer_begin_clocks(rnn_trainer *t)
+{
+    const rnn_run *run = t->run;
+
+    if (!rnn_trainer_is_first(t) || !run->config->log.jsonl || run->timeline != NULL)
+        return RNN_OK;
+    RNN_TRY(rnn_timeline_create(&t->timeline, (size_t)run->affinity.threads, 0));
+    rnn_run_record(t->run, t->timeline);
+    return RNN_OK;
+}
+
+void rnn_trainer_end_clocks(rnn_trainer *t)
+{
+    if (t->timeline == NULL)
+        return;
+    rnn_run_record(t->run, NULL);
+    rnn_timeline_destroy(&t->timeline);
+}
+
+void rnn_trainer_start_clocks(rnn_trainer *t)
+{
+    if (t->run->timeline == NULL)
+        return;
+    t->split_begin = rnn_time_split_take(t->run->timeline);
+    t->split_clock = rnn_clock_seconds();
+}
+
+rnn_time_split rnn_trainer_split_clocks(const rnn_trainer *t)
+{
+    rnn_time_split end;
+
+    if (t->run->timeline == NULL)
+        return (rnn_time_split){{0}};
+    end = rnn_time_split_take(t->run->timeline);
+    return rnn_time_split_between(&t->split_begin, &end, rnn_clock_seconds() - t->split_clock);
+}
+
 bool rnn_trainer_is_first(const rnn_trainer *t)
 {
     return rnn_comm_rank(t->run->comm) == 0;

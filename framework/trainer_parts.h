@@ -31,6 +31,9 @@ typedef struct rnn_trainer {
     bool bound_is_shown;       /* how long a stop may take */
     uint64_t n_skipped, n_skipped_in_row; /* steps, since this start */
     double waited;                        /* for data, before this epoch; seconds */
+    rnn_timeline *timeline;               /* of the time split, unless the run is traced */
+    rnn_time_split split_begin;           /* as of the begin of this epoch, at: */
+    double split_clock;                   /* monotonic seconds */
     double clock; /* when progress.epoch_seconds was last brought up to date */
 } rnn_trainer;
 
@@ -42,6 +45,14 @@ bool rnn_trainer_is_first(const rnn_trainer *t);
 
 /* Adds the time since the last call to the epoch's. */
 void rnn_trainer_advance_clock(rnn_trainer *t);
+
+/* Rank 0 records where its time goes, if metrics.jsonl is written: its sums alone, no spans. */
+rnn_status rnn_trainer_begin_clocks(rnn_trainer *t);
+void rnn_trainer_end_clocks(rnn_trainer *t);
+
+/* Around the batches of an epoch; what they took, nothing if no time is recorded. */
+void rnn_trainer_start_clocks(rnn_trainer *t);
+rnn_time_split rnn_trainer_split_clocks(const rnn_trainer *t);
 
 bool rnn_trainer_epoch_is_complete(const rnn_trainer *t);
 
