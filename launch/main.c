@@ -16,11 +16,13 @@
 #include "framework/exchange.h"
 #include "framework/forecast.h"
 #include "framework/memory_estimate.h"
+#include "framework/plot.h"
 #include "framework/predict.h"
 #include "framework/report.h"
 #include "framework/run.h"
 #include "framework/show.h"
 #include "framework/signals.h"
+#include "framework/top.h"
 #include "framework/trace.h"
 #include "framework/trained.h"
 #include "framework/trainer.h"
@@ -205,10 +207,22 @@ static void complain(void)
 /* What needs neither other ranks nor their launcher. */
 static int run_alone(const rnn_options *options)
 {
-    rnn_status st = options->command == RNN_COMMAND_SHOW
-                        ? show(options)
-                        : rnn_export(options->config, options->weights);
+    rnn_status st;
 
+    switch (options->command) {
+    case RNN_COMMAND_SHOW:
+        st = show(options);
+        break;
+    case RNN_COMMAND_PLOT:
+        st = rnn_plot_draw(&options->plot, stdout);
+        break;
+    case RNN_COMMAND_TOP:
+        st = rnn_top(options->config, options->once, stdout);
+        break;
+    default:
+        st = rnn_export(options->config, options->weights);
+        break;
+    }
     st = finish_output(st);
     if (st != RNN_OK)
         complain();

@@ -30,8 +30,11 @@ static const char help_text[] =
     "data\n"
     "       rnntrain predict CHECKPOINT [DATA] -o FILE  what it answers, as a .csv or .h5 file\n"
     "       rnntrain sample CHECKPOINT          let a model of texts write\n"
+    "       rnntrain plot RUN... [-o FILE]      draw loss, metrics, speed and time of runs\n"
+    "       rnntrain top RUN                    follow a run while it trains\n"
     "\n"
     "CONFIG is a TOML file, or the name of an installed recipe such as mnist.toml.\n"
+    "RUN is the folder of a run, such as runs/mnist, or the metrics.jsonl in it.\n"
     "Run it under mpirun for several ranks: mpirun -n 4 rnntrain mnist.toml\n"
     "\n"
     "  --set KEY=VALUE   override a key of the configuration, e.g. --set optimizer.lr=0.01;\n"
@@ -45,6 +48,10 @@ static const char help_text[] =
     "  --rounds N        bench: rounds of which it prints medians; default 15\n"
     "  --json            bench: a line of JSON for every shape\n"
     "  -o, --output FILE export, predict: the file to write; h5py reads .h5\n"
+    "                    plot: a picture .svg or .png, or a page .html with tables; default\n"
+    "                    plot.svg in the folder of the first RUN. Takes gnuplot\n"
+    "  --ascii           plot: to the standard output, as wide as the terminal, without gnuplot\n"
+    "  --once            top: print one screen and exit\n"
     "  --ranks R         plan: ranks, each a node with the threads that this one has\n"
     "  --network L,B     plan: latency and bandwidth between them, such as 24us,10Gbit; units ns, "
     "us,\n"
@@ -90,6 +97,8 @@ typedef struct extras {
     const char *picking;  /* the last one that picks what it goes through */
     const char *network;  /* of plan */
     bool has_ranks;
+    bool is_ascii; /* plot */
+    bool once;     /* top */
 } extras;
 
 /* Words that come before what they are about; without one, the command is to train. */
@@ -98,19 +107,22 @@ typedef struct subcommand {
     rnn_command command;
     bool takes_data;   /* a second word */
     bool may_be_alone; /* without its object */
+    bool takes_many;   /* of its objects */
 } subcommand;
 
 static const subcommand subcommands[] = {
-    {"bench", "configuration", RNN_COMMAND_BENCH, false, true},
-    {"plan", "configuration", RNN_COMMAND_PLAN, false, false},
-    {"show", "configuration or checkpoint", RNN_COMMAND_SHOW, false, false},
-    {"export", "checkpoint", RNN_COMMAND_EXPORT, false, false},
-    {"import", "configuration", RNN_COMMAND_IMPORT, false, false},
-    {"eval", "checkpoint", RNN_COMMAND_EVAL, true, false},
-    {"predict", "checkpoint", RNN_COMMAND_PREDICT, true, false},
-    {"sample", "checkpoint", RNN_COMMAND_SAMPLE, false, false},
+    {"bench", "configuration", RNN_COMMAND_BENCH, false, true, false},
+    {"plan", "configuration", RNN_COMMAND_PLAN, false, false, false},
+    {"show", "configuration or checkpoint", RNN_COMMAND_SHOW, false, false, false},
+    {"export", "checkpoint", RNN_COMMAND_EXPORT, false, false, false},
+    {"import", "configuration", RNN_COMMAND_IMPORT, false, false, false},
+    {"eval", "checkpoint", RNN_COMMAND_EVAL, true, false, false},
+    {"predict", "checkpoint", RNN_COMMAND_PREDICT, true, false, false},
+    {"sample", "checkpoint", RNN_COMMAND_SAMPLE, false, false, false},
+    {"plot", "run", RNN_COMMAND_PLOT, false, false, true},
+    {"top", "run", RNN_COMMAND_TOP, false, false, false},
 };
-static const subcommand training = {NULL, "configuration", RNN_COMMAND_TRAIN, false, false};
+static const subcommand training = {NULL, "configuration", RNN_COMMAND_TRAIN, false, false, false};
 
 static const subcommand *find_subcommand(const char *word)
 {
@@ -126,11 +138,12 @@ static rnn_status take_files(rnn_options *out, const extras *given)
     bool is_import = out->command == RNN_COMMAND_IMPORT;
     bool is_export = out->command == RNN_COMMAND_EXPORT;
     bool is_predict = out->command == RNN_COMMAND_PREDICT;
+    bool is_plot = out->command == RNN_COMMAND_PLOT;
 
     if (given->from != NULL && !is_import)
         return RNN_FAIL(RNN_ERR_USAGE, "--from is only for rnntrain import");
-    if (given->output != NULL && !is_export && !is_predict)
-        return RNN_FAIL(RNN_ERR_USAGE, "-o is only for rnntrain export and predict");
+    if (given->output != NULL && !is_export && !is_predict && !is_plot)
+        return RNN_FAIL(RNN_ERR_USAGE, "-o is only for rnntrain export, predict and plot");
     if (given->trace != NULL && out->command != RNN_COMMAND_TRAIN)
         return RNN_FAIL(RNN_ERR_USAGE, "--trace is only for training");
     if (is_import && given->from == NULL)
@@ -207,6 +220,29 @@ static rnn_status take_plan(rnn_options *out, const extras *given)
     return rnn_network_parse(&out->network, given->network);
 }
 
+/* --ascii belongs to plot, --once to top; neither knows a configuration to change. */
+static rnn_status take_watching(rnn_options *out, const extras *given, size_t n_runs, char **runs)
+{
+    bool is_plot = out->command == RNN_COMMAND_PLOT, is_top = out->command == RNN_COMMAND_TOP;
+
+    if (given->is_ascii && !is_plot)
+        return RNN_FAIL(RNN_ERR_USAGE, "--ascii is only for rnntrain plot");
+    if (given->once && !is_top)
+        return RNN_FAIL(RNN_ERR_USAGE, "--once is only for rnntrain top");
+    if ((is_plot || is_top) && out->n_overrides > 0)
+        return RNN_FAIL(RNN_ERR_USAGE, "%s and --set do not go together", is_plot ? "plot" : "top");
+    if (is_plot && n_runs > RNN_PLOT_MAX_RUNS)
+        return RNN_FAIL(RNN_ERR_USAGE, "plot: expected at most %d runs, found %zu",
+                        RNN_PLOT_MAX_RUNS, n_runs);
+    out->once = given->once;
+    if (is_plot)
+        out->plot = (rnn_plot_cfg){.runs = (const char *const *)runs,
+                                   .n_runs = n_runs,
+                                   .output = given->output,
+                                   .is_ascii = given->is_ascii};
+    return RNN_OK;
+}
+
 static rnn_status take_words(rnn_options *out, const extras *given, int n_words, char **words)
 {
     const subcommand *sub = n_words > 0 ? find_subcommand(words[0]) : NULL;
@@ -222,14 +258,15 @@ static rnn_status take_words(rnn_options *out, const extras *given, int n_words,
     out->command = given->check ? RNN_COMMAND_CHECK : sub->command;
     if (n_words == 0 && !sub->may_be_alone)
         return RNN_FAIL(RNN_ERR_USAGE, "no %s given (try rnntrain --help)", sub->object);
-    if (n_words > 1 + sub->takes_data)
+    if (n_words > 1 + sub->takes_data && !sub->takes_many)
         return RNN_FAIL(RNN_ERR_USAGE, "one %s at a time: \"%s\" is too much",
                         sub->takes_data ? "data set" : sub->object, words[1 + sub->takes_data]);
     out->config = n_words > 0 ? words[0] : NULL;
-    out->data = n_words > 1 ? words[1] : NULL;
+    out->data = n_words > 1 && sub->takes_data ? words[1] : NULL;
     RNN_TRY(take_files(out, given));
     RNN_TRY(check_benching(out, given));
     RNN_TRY(take_plan(out, given));
+    RNN_TRY(take_watching(out, given, (size_t)n_words, words));
     return check_sampling(out, given);
 }
 
@@ -252,6 +289,8 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
         FROM,
         OUTPUT,
         TRACE,
+        ASCII,
+        ONCE,
         PROMPT,
         LENGTH,
         TEMPERATURE,
@@ -272,6 +311,8 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
                                           {"from", required_argument, NULL, FROM},
                                           {"output", required_argument, NULL, OUTPUT},
                                           {"trace", required_argument, NULL, TRACE},
+                                          {"ascii", no_argument, NULL, ASCII},
+                                          {"once", no_argument, NULL, ONCE},
                                           {"prompt", required_argument, NULL, PROMPT},
                                           {"length", required_argument, NULL, LENGTH},
                                           {"temperature", required_argument, NULL, TEMPERATURE},
@@ -312,6 +353,12 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
             break;
         case TRACE:
             given.trace = optarg;
+            break;
+        case ASCII:
+            given.is_ascii = true;
+            break;
+        case ONCE:
+            given.once = true;
             break;
         case PROMPT:
             given.sampling = known[index].name;

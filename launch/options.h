@@ -4,10 +4,12 @@
 #ifndef RNN_LAUNCH_OPTIONS_H
 #define RNN_LAUNCH_OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "framework/bench.h"
 #include "framework/forecast.h"
+#include "framework/plot.h"
 #include "framework/write_text.h"
 #include "kernels/status.h"
 
@@ -22,6 +24,8 @@ typedef enum rnn_command {
     RNN_COMMAND_SAMPLE,
     RNN_COMMAND_SHOW, /* from here on: without MPI */
     RNN_COMMAND_EXPORT,
+    RNN_COMMAND_PLOT,
+    RNN_COMMAND_TOP,
     RNN_COMMAND_HELP, /* from here on: without a configuration */
     RNN_COMMAND_HELP_CONFIG,
     RNN_COMMAND_VERSION
@@ -33,11 +37,14 @@ enum { RNN_OPTIONS_MAX_OVERRIDES = 64 };
 typedef struct rnn_options {
     rnn_command command;
     const char *config;  /* file or recipe name; for show also, for export and what uses a trained
-                            model only a checkpoint; NULL: bench goes through shapes */
+                            model only a checkpoint; for plot and top the (first) run; NULL:
+                            bench goes through shapes */
     const char *data;    /* eval, predict: other data than the configuration's; else NULL */
     const char *weights; /* import: --from, export: -o; else NULL */
     const char *output;  /* predict: -o; else NULL */
     const char *trace;   /* training: --trace; else NULL */
+    rnn_plot_cfg plot;   /* plot; its runs are words of argv */
+    bool once;           /* top: --once */
     rnn_write_cfg write; /* sample */
     rnn_bench_cfg bench;
     size_t n_ranks;      /* plan */

@@ -76,6 +76,8 @@ static void each_command_is_understood(void **state)
         {{"a.toml", "--set", "run.seed=2"}, RNN_COMMAND_TRAIN},
         {{"predict", "a.toml", "-op.csv"}, RNN_COMMAND_PREDICT},
         {{"sample", "a.toml"}, RNN_COMMAND_SAMPLE},
+        {{"plot", "a.toml"}, RNN_COMMAND_PLOT},
+        {{"top", "a.toml", "--once"}, RNN_COMMAND_TOP},
         {{"--help"}, RNN_COMMAND_HELP},
         {{"-h"}, RNN_COMMAND_HELP},
         {{"--help", "--nonsense"}, RNN_COMMAND_HELP},
@@ -108,6 +110,27 @@ static void weights_are_taken_by_export_and_import(void **state)
     assert_int_equal(options.n_overrides, 1);
     assert_int_equal(PARSE(&options, "show", "a.toml"), RNN_OK);
     assert_null(options.weights);
+}
+
+static void runs_are_drawn_and_followed(void **state)
+{
+    rnn_options options;
+
+    (void)state;
+    assert_int_equal(PARSE(&options, "plot", "a", "b", "-o", "x.png", "c"), RNN_OK);
+    assert_int_equal(options.plot.n_runs, 3);
+    assert_string_equal(options.plot.runs[0], "a");
+    assert_string_equal(options.plot.runs[2], "c");
+    assert_string_equal(options.plot.output, "x.png");
+    assert_false(options.plot.is_ascii || options.once);
+    assert_int_equal(PARSE(&options, "plot", "--ascii", "a"), RNN_OK);
+    assert_null(options.plot.output);
+    assert_true(options.plot.is_ascii);
+    assert_int_equal(PARSE(&options, "top", "a"), RNN_OK);
+    assert_string_equal(options.config, "a");
+    assert_false(options.once);
+    assert_int_equal(PARSE(&options, "top", "--once", "a"), RNN_OK);
+    assert_true(options.once);
 }
 
 static void trained_models_take_data(void **state)
@@ -243,7 +266,15 @@ static void what_is_not_understood_is_refused_by_name(void **state)
         {{"plan", "--ranks=4", "--network=1us,1MB"}, "no configuration given"},
         {{"a.toml", "--ranks=4"}, "--ranks is only for rnntrain plan"},
         {{"bench", "a.toml", "--network=1us,1MB"}, "--network is only for rnntrain plan"},
-        {{"a.toml", "-o", "w.h5"}, "-o is only for rnntrain export and predict"},
+        {{"a.toml", "-o", "w.h5"}, "-o is only for rnntrain export, predict and plot"},
+        {{"plot"}, "no run given"},
+        {{"plot", "a", "--set", "run.seed=2"}, "plot and --set do not go together"},
+        {{"plot", "a", "--once"}, "--once is only for rnntrain top"},
+        {{"plot", "a", "--check"}, "plot and --check do not go together"},
+        {{"top"}, "no run given"},
+        {{"top", "a", "b"}, "one run at a time: \"b\" is too much"},
+        {{"top", "a", "--ascii"}, "--ascii is only for rnntrain plot"},
+        {{"top", "a", "-o", "x.png"}, "-o is only for"},
         {{"eval"}, "no checkpoint given"},
         {{"eval", "a.h5", "b.ts", "c.ts"}, "one data set at a time: \"c.ts\""},
         {{"eval", "a.h5", "--check"}, "eval and --check do not go together"},
@@ -352,6 +383,7 @@ int main(void)
         cmocka_unit_test(each_command_is_understood),
         cmocka_unit_test(a_plan_has_ranks_and_a_network),
         cmocka_unit_test(weights_are_taken_by_export_and_import),
+        cmocka_unit_test(runs_are_drawn_and_followed),
         cmocka_unit_test(trained_models_take_data),
         cmocka_unit_test(text_is_written_as_asked),
         cmocka_unit_test(what_is_measured_is_taken),
