@@ -125,6 +125,10 @@ static rnn_status tell_failure(int messages, int ended_with)
         text = bytes;
     text += strspn(text, " \n");
     end = strchrnul(text, '\n');
+    if (end == text) {
+        text = "it says nothing";
+        end = text + strlen(text);
+    }
     if (WIFSIGNALED(ended_with))
         (void)RNN_FAIL(RNN_ERR_UNAVAILABLE, "gnuplot was ended by signal %d", WTERMSIG(ended_with));
     else

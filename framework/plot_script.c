@@ -10,10 +10,10 @@ enum {
     WIDTH = 1200,
     PANEL_HEIGHT = 330,
     TITLE_HEIGHT = 36,
-    LEGEND_ROW = 22,
+    LEGEND_ROW = 19,
     LEGEND_COLUMNS = 3
 };
-enum { TIME_KEY_WIDTH = 130 };
+enum { LEGEND_GAP = 8, TIME_KEY_WIDTH = 130 };
 enum { MAX_BARS = 100, MANY_POINTS = 40 };
 
 /* Okabe and Ito's: told apart by those who do not see red and green. */
@@ -81,12 +81,12 @@ static size_t look_of(const script *s, size_t run, rnn_plot_kind kind)
     return s->plot->n_runs > 1 ? run : look_of_kind[kind];
 }
 
-/* Whole epochs, at most ten of them. */
-static double tic_step(double last)
+/* Whole epochs, at most `n` of them. */
+static double tic_step(double last, double n)
 {
     double step = 1;
 
-    for (int i = 0; last / step > 10; i++)
+    for (int i = 0; last / step > n; i++)
         step *= i % 3 == 1 ? 2.5 : 2;
     return step;
 }
@@ -109,7 +109,7 @@ static void print_margins(const script *s, size_t number, double right)
 
 static void print_axes(const script *s, const rnn_plot_panel *panel)
 {
-    double last = s->plot->last_epoch, step = tic_step(last);
+    double last = s->plot->last_epoch, step = tic_step(last, 10);
 
     fprintf(s->out, "set title '%s'\nunset key\n", panel->title);
     fprintf(s->out, "set xrange [%.15g:%.15g]; set xtics %.15g,%.15g,%.15g\n",
@@ -171,7 +171,7 @@ static size_t make_epoch_bars(const rnn_plot_run *run, bar bars[MAX_BARS])
         if (!rnn_plot_time(run, first, last, &b->split))
             continue;
         b->at = 0.5 * (begin + end);
-        b->wide = 0.5 * (end - begin) + 0.4;
+        b->wide = 0.5 * (end - begin) + (group > 1 ? 0.5 : 0.4);
         b->scale = 1.0 / (double)(last - first);
         n_bars++;
     }
@@ -222,7 +222,7 @@ static void print_bar_names(const script *s)
 
 static void print_epoch_axes(const script *s, const bar *bars, size_t n_bars)
 {
-    double last = s->plot->last_epoch, step = tic_step(last), most = 0.0;
+    double last = s->plot->last_epoch, step = tic_step(last, 6), most = 0.0;
 
     for (size_t i = 0; i < n_bars; i++)
         most = fmax(most, bars[i].scale * add_up(&bars[i].split, RNN_TIME_N_PARTS));
@@ -335,7 +335,7 @@ static void print_legend(const script *s)
     if (s->plot->n_runs > 1)
         print_key(s, TITLE_HEIGHT, print_run_entries);
     if (has_kinds(s->plot))
-        print_key(s, s->legend_height - LEGEND_ROW, print_kind_entries);
+        print_key(s, s->legend_height - LEGEND_ROW - LEGEND_GAP, print_kind_entries);
     fputs("set border 3 lc rgb '#555555'\nset xtics nomirror out; set ytics nomirror out\n"
           "set format '%g'\nset grid lc rgb '#DDDDDD' lw 1\n"
           "set xlabel 'epoch' offset 0,0.5\nset title font ',13'\n",
@@ -363,7 +363,7 @@ void rnn_gnuplot_script(const rnn_plot *plot, rnn_picture picture, FILE *out)
     script s = {.out = out, .plot = plot};
     size_t n_rows = plot->n_runs > 1 ? (plot->n_runs + LEGEND_COLUMNS - 1) / LEGEND_COLUMNS : 0;
 
-    s.legend_height = TITLE_HEIGHT + LEGEND_ROW * (n_rows + 1);
+    s.legend_height = TITLE_HEIGHT + LEGEND_ROW * (n_rows + 1) + LEGEND_GAP;
     s.n_rows = (plot->n_panels + plot->has_time + COLUMNS - 1) / COLUMNS;
     s.height = s.legend_height + s.n_rows * PANEL_HEIGHT;
     print_terminal(&s, picture);

@@ -120,9 +120,11 @@ static rnn_status draw(const rnn_top_view *view, FILE *out)
     if (st == RNN_OK) {
         fputs("\033[H", out);
         for (const char *line = text; *line != '\0';) {
-            size_t length = strcspn(line, "\n");
+            size_t length = strcspn(line, "\n"), shown = length < width ? length : width;
 
-            fprintf(out, "%.*s\033[K\n", (int)(length < width ? length : width), line);
+            while (shown > 0 && shown < length && (line[shown] & 0xC0) == 0x80)
+                shown--; /* not in the middle of a character */
+            fprintf(out, "%.*s\033[K\n", (int)shown, line);
             line += length + 1;
         }
         fputs("\033[J", out);
