@@ -243,3 +243,11 @@ void rnn_idx_release(rnn_idx *idx)
     rnn_free(idx->bytes);
     *idx = (rnn_idx){0};
 }
+
+const char *rnn_idx_library(void)
+{
+    static char text[32];
+
+    snprintf(text, sizeof text, "zlib %s", zlibVersion());
+    return text;
+}

@@ -34,4 +34,7 @@ rnn_status rnn_idx_read(rnn_idx *out, const char *path, rnn_idx_kind kind);
 /* Frees the content; accepts an empty one. */
 void rnn_idx_release(rnn_idx *idx);
 
+/* "zlib 1.2.13"; lives as long as the program. */
+const char *rnn_idx_library(void);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include <hwloc.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -207,4 +208,14 @@ void rnn_affinity_setup(rnn_affinity *out, rnn_comm *comm, int requested_threads
         out->threads = smaller(at_least_one(out->node_cores / n_ranks), out->allowed_cores);
     out->oversubscribed =
         out->threads > out->allowed_cores || n_ranks > out->node_cores / out->threads;
+}
+
+const char *rnn_affinity_library(void)
+{
+    static char text[32];
+    unsigned version = hwloc_get_api_version();
+
+    snprintf(text, sizeof text, "hwloc %u.%u.%u", version >> 16, version >> 8 & 0xff,
+             version & 0xff);
+    return text;
 }

@@ -31,4 +31,7 @@ typedef struct rnn_affinity {
  */
 void rnn_affinity_setup(rnn_affinity *out, rnn_comm *comm, int requested_threads, bool may_rebind);
 
+/* "hwloc 2.9.0"; lives as long as the program. */
+const char *rnn_affinity_library(void);
+
 #endif

@@ -174,7 +174,7 @@ static rnn_status find_nodes(rnn_comm *comm)
 }
 
 /* The first line of the version text; MPICH's has a dozen, with tabs. */
-static rnn_status find_library(rnn_comm *comm)
+rnn_status rnn_mpi_library(char *out, size_t size)
 {
     char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
     int length;
@@ -183,9 +183,13 @@ static rnn_status find_library(rnn_comm *comm)
     text[strcspn(text, "\r\n")] = '\0';
     for (char *tab = strchr(text, '\t'); tab != NULL; tab = strchr(tab, '\t'))
         *tab = ' ';
-    snprintf(comm->mpi_version, sizeof comm->mpi_version, "%.*s", (int)sizeof comm->mpi_version - 1,
-             text);
+    snprintf(out, size, "%.*s", (int)size - 1, text);
     return RNN_OK;
+}
+
+static rnn_status find_library(rnn_comm *comm)
+{
+    return rnn_mpi_library(comm->mpi_version, sizeof comm->mpi_version);
 }
 
 static rnn_status join(rnn_comm *comm)

@@ -100,6 +100,9 @@ void rnn_comm_note_activity(rnn_comm *comm, const char *what);
  */
 bool rnn_comm_is_broken(void);
 
+/* The MPI library in one line, into `out`; MPI need not have been started. RNN_ERR_UNAVAILABLE. */
+rnn_status rnn_mpi_library(char *out, size_t size);
+
 /* Ends all ranks at once with `code` as the exit status; for states that cannot be agreed on. */
 _Noreturn void rnn_comm_abort(rnn_comm *comm, rnn_status code);
 

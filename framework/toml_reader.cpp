@@ -305,3 +305,11 @@ void rnn_toml_print_number(char out[RNN_TOML_NUMBER_SIZE], double value)
     if (std::strpbrk(out, ".en") == nullptr)
         std::memcpy(end, ".0", sizeof ".0");
 }
+
+#define TEXT_OF(number) #number
+#define TEXT(number)    TEXT_OF(number)
+
+const char *rnn_toml_library(void)
+{
+    return "toml++ " TEXT(TOML_LIB_MAJOR) "." TEXT(TOML_LIB_MINOR) "." TEXT(TOML_LIB_PATCH);
+}

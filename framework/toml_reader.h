@@ -65,6 +65,9 @@ rnn_status rnn_toml_quote(char **out, const char *text);
 /* The shortest TOML float that reads back as `value`, whatever the locale. */
 void rnn_toml_print_number(char out[RNN_TOML_NUMBER_SIZE], double value);
 
+/* "toml++ 3.3.0"; lives as long as the program. */
+const char *rnn_toml_library(void);
+
 #ifdef __cplusplus
 }
 #endif

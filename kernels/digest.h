@@ -10,4 +10,7 @@
 
 uint64_t rnn_digest(const void *bytes, size_t n_bytes);
 
+/* "xxHash 0.8.1"; lives as long as the program. */
+const char *rnn_digest_library(void);
+
 #endif

@@ -26,6 +26,7 @@
 #include "framework/trace.h"
 #include "framework/trained.h"
 #include "framework/trainer.h"
+#include "framework/versions.h"
 #include "framework/write_text.h"
 #include "kernels/memory.h"
 #include "launch/options.h"
@@ -194,7 +195,7 @@ static int print_and_leave(rnn_command command)
     else if (command == RNN_COMMAND_HELP_CONFIG)
         rnn_config_print_help(stdout);
     else
-        printf("rnntrain %s\n", RNN_VERSION);
+        rnn_versions_print(stdout);
     return RNN_OK;
 }
 

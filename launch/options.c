@@ -68,7 +68,7 @@ static const char help_text[] =
     "                    it takes, and exit\n"
     "  --help            this text\n"
     "  --help-config     every key of the configuration with bounds and default\n"
-    "  --version         version of the program\n"
+    "  --version         versions of the program and of its libraries\n"
     "\n"
     "Exit status: 0 done, 64 command line, 65 bad content of configuration, data or checkpoint,\n"
     "66 missing input, 69 unusable environment, 70 internal fault, 71 out of memory, 74 I/O "
