@@ -186,4 +186,10 @@ rnn_status rnn_config_check_resume(const rnn_config *then, const rnn_config *now
 /* The keys with types, bounds, defaults and help as text, for --help-config. */
 void rnn_config_print_help(FILE *out);
 
+/*
+ * One line for every key as --set takes it, a tab, and the words it may be, with blanks between
+ * them, if there are only some: for completion in a shell. The number of a layer is N.
+ */
+void rnn_config_print_keys(FILE *out);
+
 #endif

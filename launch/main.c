@@ -194,6 +194,8 @@ static int print_and_leave(rnn_command command)
         rnn_options_print_help();
     else if (command == RNN_COMMAND_HELP_CONFIG)
         rnn_config_print_help(stdout);
+    else if (command == RNN_COMMAND_KEYS)
+        rnn_config_print_keys(stdout);
     else
         rnn_versions_print(stdout);
     return RNN_OK;

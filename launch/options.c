@@ -68,6 +68,7 @@ static const char help_text[] =
     "                    it takes, and exit\n"
     "  --help            this text\n"
     "  --help-config     every key of the configuration with bounds and default\n"
+    "  --keys            the keys alone, a line each with the words that it takes\n"
     "  --version         versions of the program and of its libraries\n"
     "\n"
     "Exit status: 0 done, 64 command line, 65 bad content of configuration, data or checkpoint,\n"
@@ -304,6 +305,7 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
         NETWORK,
         HELP,
         HELP_CONFIG,
+        KEYS,
         VERSION
     };
     static const struct option known[] = {{"set", required_argument, NULL, SET},
@@ -326,6 +328,7 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
                                           {"network", required_argument, NULL, NETWORK},
                                           {"help", no_argument, NULL, HELP},
                                           {"help-config", no_argument, NULL, HELP_CONFIG},
+                                          {"keys", no_argument, NULL, KEYS},
                                           {"version", no_argument, NULL, VERSION},
                                           {NULL, 0, NULL, 0}};
     extras given = {0};
@@ -404,6 +407,9 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
             return RNN_OK;
         case HELP_CONFIG:
             out->command = RNN_COMMAND_HELP_CONFIG;
+            return RNN_OK;
+        case KEYS:
+            out->command = RNN_COMMAND_KEYS;
             return RNN_OK;
         case VERSION:
             out->command = RNN_COMMAND_VERSION;

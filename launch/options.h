@@ -28,6 +28,7 @@ typedef enum rnn_command {
     RNN_COMMAND_TOP,
     RNN_COMMAND_HELP, /* from here on: without a configuration */
     RNN_COMMAND_HELP_CONFIG,
+    RNN_COMMAND_KEYS,
     RNN_COMMAND_VERSION
 } rnn_command;
 

@@ -82,6 +82,7 @@ static void each_command_is_understood(void **state)
         {{"-h"}, RNN_COMMAND_HELP},
         {{"--help", "--nonsense"}, RNN_COMMAND_HELP},
         {{"--help-config"}, RNN_COMMAND_HELP_CONFIG},
+        {{"--keys"}, RNN_COMMAND_KEYS},
         {{"--version"}, RNN_COMMAND_VERSION},
     };
     rnn_options options;
