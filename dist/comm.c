@@ -34,7 +34,7 @@ static int slurm_step_tasks(void)
     return tasks != NULL ? (int)strtol(tasks, NULL, 10) : 0;
 }
 
-static bool is_launched(void)
+bool rnn_comm_is_launched(void)
 {
     for (int i = 0; i < N_LAUNCH_SIGNS; i++)
         if (getenv(launch_signs[i].variable) != NULL)
@@ -220,7 +220,7 @@ rnn_status rnn_comm_create(rnn_comm **out)
                        .n_nodes = 1,
                        .mpi_version = "none"};
     MPI_Initialized(&running); /* by a program that uses this as a library */
-    if (running || is_launched())
+    if (running || rnn_comm_is_launched())
         st = join(*out);
     if (st != RNN_OK)
         rnn_comm_destroy(out);

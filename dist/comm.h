@@ -100,6 +100,10 @@ void rnn_comm_note_activity(rnn_comm *comm, const char *what);
  */
 bool rnn_comm_is_broken(void);
 
+/* Whether mpirun, srun or the like has started this process as one of several; MPI may be asleep.
+ */
+bool rnn_comm_is_launched(void);
+
 /* The MPI library in one line, into `out`; MPI need not have been started. RNN_ERR_UNAVAILABLE. */
 rnn_status rnn_mpi_library(char *out, size_t size);
 

@@ -22,6 +22,7 @@
 #include "framework/run.h"
 #include "framework/show.h"
 #include "framework/signals.h"
+#include "framework/sweep.h"
 #include "framework/top.h"
 #include "framework/trace.h"
 #include "framework/trained.h"
@@ -207,6 +208,25 @@ static void complain(void)
     fprintf(stderr, "rnntrain: %s\n", rnn_error_message());
 }
 
+static rnn_status sweep(const rnn_options *options)
+{
+    rnn_sweep_cfg cfg = options->sweep;
+    char *path;
+    rnn_status st;
+
+    if (rnn_comm_is_launched())
+        return RNN_FAIL(RNN_ERR_USAGE, "sweep starts its runs itself, as processes with threads: "
+                                       "call it without mpirun or srun");
+    RNN_TRY(rnn_options_find_config(options->config, &path));
+    cfg.config = path;
+    cfg.overrides = options->overrides;
+    cfg.n_overrides = options->n_overrides;
+    cfg.folder = options->output;
+    st = rnn_sweep(&cfg, stdout);
+    rnn_free(path);
+    return st;
+}
+
 /* What needs neither other ranks nor their launcher. */
 static int run_alone(const rnn_options *options)
 {
@@ -221,6 +241,9 @@ static int run_alone(const rnn_options *options)
         break;
     case RNN_COMMAND_TOP:
         st = rnn_top(options->config, options->once, stdout);
+        break;
+    case RNN_COMMAND_SWEEP:
+        st = sweep(options);
         break;
     default:
         st = rnn_export(options->config, options->weights);

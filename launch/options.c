@@ -32,6 +32,8 @@ static const char help_text[] =
     "       rnntrain sample CHECKPOINT          let a model of texts write\n"
     "       rnntrain plot RUN... [-o FILE]      draw loss, metrics, speed and time of runs\n"
     "       rnntrain top RUN                    follow a run while it trains\n"
+    "       rnntrain sweep --grid KEY=VALUE,VALUE [OPTION...] CONFIG\n"
+    "                                           train with every combination of these values\n"
     "\n"
     "CONFIG is a TOML file, or the name of an installed recipe such as mnist.toml.\n"
     "RUN is the folder of a run, such as runs/mnist, or the metrics.jsonl in it.\n"
@@ -47,7 +49,8 @@ static const char help_text[] =
     "                    layers, in place of the shapes that are built in\n"
     "  --rounds N        bench: rounds of which it prints medians; default 15\n"
     "  --json            bench: a line of JSON for every shape\n"
-    "  -o, --output FILE export, predict: the file to write; h5py reads .h5\n"
+    "  -o, --output FILE export, predict, sweep: the file to write, of which h5py reads .h5; the\n"
+    "                    folder for a sweep, default runs/NAME-sweep\n"
     "                    plot: a picture .svg or .png, or a page .html with tables; default\n"
     "                    plot.svg in the folder of the first RUN. Takes gnuplot\n"
     "  --ascii           plot: to the standard output, as wide as the terminal, without gnuplot\n"
@@ -62,6 +65,11 @@ static const char help_text[] =
     "1\n"
     "  --top-k K         sample: choose among the K likeliest; default 0 = all\n"
     "  --seed S          sample: another one, another text; default 1\n"
+    "  --grid KEY=V1,V2  sweep: values that a key takes; may be repeated. Commas in brackets or\n"
+    "                    quotes belong to a value\n"
+    "  --parallel N      sweep: runs at a time, between which the cores are divided; default 1\n"
+    "  --by METRIC       sweep: what makes a run the best, such as valid.loss; default as\n"
+    "                    checkpoint.best\n"
     "  --trace FILE      train: also write what every thread of every rank did when, for\n"
     "                    ui.perfetto.dev or chrome://tracing\n"
     "  --check           check configuration, data and model, print what would run and the memory\n"
@@ -98,8 +106,9 @@ typedef struct extras {
     const char *picking;  /* the last one that picks what it goes through */
     const char *network;  /* of plan */
     bool has_ranks;
-    bool is_ascii; /* plot */
-    bool once;     /* top */
+    bool is_ascii;        /* plot */
+    bool once;            /* top */
+    const char *sweeping; /* the last option of sweep */
 } extras;
 
 /* Words that come before what they are about; without one, the command is to train. */
@@ -122,6 +131,7 @@ static const subcommand subcommands[] = {
     {"sample", "checkpoint", RNN_COMMAND_SAMPLE, false, false, false},
     {"plot", "run", RNN_COMMAND_PLOT, false, false, true},
     {"top", "run", RNN_COMMAND_TOP, false, false, false},
+    {"sweep", "configuration", RNN_COMMAND_SWEEP, false, false, false},
 };
 static const subcommand training = {NULL, "configuration", RNN_COMMAND_TRAIN, false, false, false};
 
@@ -139,12 +149,12 @@ static rnn_status take_files(rnn_options *out, const extras *given)
     bool is_import = out->command == RNN_COMMAND_IMPORT;
     bool is_export = out->command == RNN_COMMAND_EXPORT;
     bool is_predict = out->command == RNN_COMMAND_PREDICT;
-    bool is_plot = out->command == RNN_COMMAND_PLOT;
+    bool is_plot = out->command == RNN_COMMAND_PLOT, is_sweep = out->command == RNN_COMMAND_SWEEP;
 
     if (given->from != NULL && !is_import)
         return RNN_FAIL(RNN_ERR_USAGE, "--from is only for rnntrain import");
-    if (given->output != NULL && !is_export && !is_predict && !is_plot)
-        return RNN_FAIL(RNN_ERR_USAGE, "-o is only for rnntrain export, predict and plot");
+    if (given->output != NULL && !is_export && !is_predict && !is_plot && !is_sweep)
+        return RNN_FAIL(RNN_ERR_USAGE, "-o is only for rnntrain export, predict, plot and sweep");
     if (given->trace != NULL && out->command != RNN_COMMAND_TRAIN)
         return RNN_FAIL(RNN_ERR_USAGE, "--trace is only for training");
     if (is_import && given->from == NULL)
@@ -155,7 +165,7 @@ static rnn_status take_files(rnn_options *out, const extras *given)
     if (is_export && out->n_overrides > 0)
         return RNN_FAIL(RNN_ERR_USAGE, "export and --set do not go together");
     out->weights = is_import ? given->from : is_export ? given->output : NULL;
-    out->output = is_predict ? given->output : NULL;
+    out->output = is_predict || is_sweep ? given->output : NULL;
     out->trace = given->trace;
     return RNN_OK;
 }
@@ -244,6 +254,38 @@ static rnn_status take_watching(rnn_options *out, const extras *given, size_t n_
     return RNN_OK;
 }
 
+/* --grid, --parallel and --by belong to sweep, which cannot do without the first. */
+static rnn_status check_sweep(const rnn_options *out, const extras *given)
+{
+    if (given->sweeping != NULL && out->command != RNN_COMMAND_SWEEP)
+        return RNN_FAIL(RNN_ERR_USAGE, "--%s is only for rnntrain sweep", given->sweeping);
+    if (out->command == RNN_COMMAND_SWEEP && out->sweep.n_axes == 0)
+        return RNN_FAIL(RNN_ERR_USAGE, "sweep: no values given (--grid optimizer.lr=0.1,0.01)");
+    return RNN_OK;
+}
+
+/* An option of sweep. */
+static rnn_status take_sweep(rnn_sweep_cfg *out, const char *option, const char *text)
+{
+    uint64_t count;
+
+    if (strcmp(option, "by") == 0) {
+        out->by = text;
+        return RNN_OK;
+    }
+    if (strcmp(option, "grid") == 0) {
+        if (out->n_axes == RNN_GRID_MAX_AXES)
+            return RNN_FAIL(RNN_ERR_USAGE, "more than %d --grid options", RNN_GRID_MAX_AXES);
+        out->grid[out->n_axes++] = text;
+        return RNN_OK;
+    }
+    RNN_TRY(take_count(&count, option, text, RNN_SWEEP_MAX_PARALLEL));
+    if (count == 0)
+        return RNN_FAIL(RNN_ERR_USAGE, "--%s: expected at least 1, found 0", option);
+    out->parallel = (size_t)count;
+    return RNN_OK;
+}
+
 static rnn_status take_words(rnn_options *out, const extras *given, int n_words, char **words)
 {
     const subcommand *sub = n_words > 0 ? find_subcommand(words[0]) : NULL;
@@ -268,6 +310,7 @@ static rnn_status take_words(rnn_options *out, const extras *given, int n_words,
     RNN_TRY(check_benching(out, given));
     RNN_TRY(take_plan(out, given));
     RNN_TRY(take_watching(out, given, (size_t)n_words, words));
+    RNN_TRY(check_sweep(out, given));
     return check_sampling(out, given);
 }
 
@@ -303,6 +346,9 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
         JSON,
         RANKS,
         NETWORK,
+        GRID,
+        PARALLEL,
+        BY,
         HELP,
         HELP_CONFIG,
         KEYS,
@@ -326,6 +372,9 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
                                           {"json", no_argument, NULL, JSON},
                                           {"ranks", required_argument, NULL, RANKS},
                                           {"network", required_argument, NULL, NETWORK},
+                                          {"grid", required_argument, NULL, GRID},
+                                          {"parallel", required_argument, NULL, PARALLEL},
+                                          {"by", required_argument, NULL, BY},
                                           {"help", no_argument, NULL, HELP},
                                           {"help-config", no_argument, NULL, HELP_CONFIG},
                                           {"keys", no_argument, NULL, KEYS},
@@ -337,6 +386,7 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
 
     *out = (rnn_options){.command = RNN_COMMAND_TRAIN,
                          .bench = rnn_bench_options_default(),
+                         .sweep = {.parallel = 1},
                          .write = {.prompt = "", .length = 500, .sampling = {1.0, 0, 1}}};
     opterr = 0;
     while ((option = getopt_long(argc, argv, ":ho:", known, &index)) != -1) {
@@ -400,6 +450,12 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
             break;
         case NETWORK:
             given.network = optarg;
+            break;
+        case GRID:
+        case PARALLEL:
+        case BY:
+            given.sweeping = known[index].name;
+            RNN_TRY(take_sweep(&out->sweep, known[index].name, optarg));
             break;
         case HELP:
         case 'h':

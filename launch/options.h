@@ -10,6 +10,7 @@
 #include "framework/bench.h"
 #include "framework/forecast.h"
 #include "framework/plot.h"
+#include "framework/sweep.h"
 #include "framework/write_text.h"
 #include "kernels/status.h"
 
@@ -26,6 +27,7 @@ typedef enum rnn_command {
     RNN_COMMAND_EXPORT,
     RNN_COMMAND_PLOT,
     RNN_COMMAND_TOP,
+    RNN_COMMAND_SWEEP,
     RNN_COMMAND_HELP, /* from here on: without a configuration */
     RNN_COMMAND_HELP_CONFIG,
     RNN_COMMAND_KEYS,
@@ -42,11 +44,12 @@ typedef struct rnn_options {
                             bench goes through shapes */
     const char *data;    /* eval, predict: other data than the configuration's; else NULL */
     const char *weights; /* import: --from, export: -o; else NULL */
-    const char *output;  /* predict: -o; else NULL */
+    const char *output;  /* predict, sweep: -o; else NULL */
     const char *trace;   /* training: --trace; else NULL */
     rnn_plot_cfg plot;   /* plot; its runs are words of argv */
     bool once;           /* top: --once */
     rnn_write_cfg write; /* sample */
+    rnn_sweep_cfg sweep; /* sweep: what its own options say */
     rnn_bench_cfg bench;
     size_t n_ranks;      /* plan */
     rnn_network network; /* plan */

@@ -82,6 +82,7 @@ static void each_command_is_understood(void **state)
         {{"-h"}, RNN_COMMAND_HELP},
         {{"--help", "--nonsense"}, RNN_COMMAND_HELP},
         {{"--help-config"}, RNN_COMMAND_HELP_CONFIG},
+        {{"sweep", "a.toml", "--grid=run.seed=1,2"}, RNN_COMMAND_SWEEP},
         {{"--keys"}, RNN_COMMAND_KEYS},
         {{"--version"}, RNN_COMMAND_VERSION},
     };
@@ -267,7 +268,7 @@ static void what_is_not_understood_is_refused_by_name(void **state)
         {{"plan", "--ranks=4", "--network=1us,1MB"}, "no configuration given"},
         {{"a.toml", "--ranks=4"}, "--ranks is only for rnntrain plan"},
         {{"bench", "a.toml", "--network=1us,1MB"}, "--network is only for rnntrain plan"},
-        {{"a.toml", "-o", "w.h5"}, "-o is only for rnntrain export, predict and plot"},
+        {{"a.toml", "-o", "w.h5"}, "-o is only for rnntrain export, predict, plot and sweep"},
         {{"plot"}, "no run given"},
         {{"plot", "a", "--set", "run.seed=2"}, "plot and --set do not go together"},
         {{"plot", "a", "--once"}, "--once is only for rnntrain top"},
