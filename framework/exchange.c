@@ -1,5 +1,7 @@
 #include "framework/exchange.h"
 
+#include "framework/file_io.h"
+#include "framework/onnx_export.h"
 #include "framework/state_dict.h"
 #include "kernels/memory.h"
 
@@ -44,6 +46,8 @@ rnn_status rnn_export(const char *checkpoint, const char *weights)
     rnn_status st;
     rnn_stored_model stored;
 
+    if (rnn_path_has_ending(weights, ".onnx"))
+        return rnn_onnx_export(checkpoint, weights);
     RNN_TRY(rnn_stored_model_read(&stored, checkpoint));
     st = rnn_state_dict_write(weights, stored.model, stored.params);
     rnn_stored_model_free(&stored);

@@ -1,5 +1,5 @@
 /*
- * A checkpoint without its run: the model it holds, and its weights as a file for others.
+ * A checkpoint without its run: the model it holds, and the same as a file for others.
  */
 #ifndef RNN_FRAMEWORK_EXCHANGE_H
 #define RNN_FRAMEWORK_EXCHANGE_H
@@ -28,7 +28,8 @@ rnn_status rnn_stored_model_create(rnn_model **out, const char *path);
 rnn_status rnn_stored_model_read(rnn_stored_model *out, const char *path);
 void rnn_stored_model_free(rnn_stored_model *stored);
 
-/* Writes the parameters in `checkpoint` to `weights`, as rnn_state_dict_write does. */
+/* Writes the model in `checkpoint` to `weights`: if that ends in ".onnx", as rnn_onnx_export does,
+ * else its parameters, as rnn_state_dict_write does. */
 rnn_status rnn_export(const char *checkpoint, const char *weights);
 
 #endif

@@ -47,6 +47,13 @@ rnn_status rnn_path_print(char **out, const char *format, ...)
     return RNN_OK;
 }
 
+bool rnn_path_has_ending(const char *path, const char *ending)
+{
+    size_t n = strlen(path), n_ending = strlen(ending);
+
+    return n > n_ending && strcmp(path + n - n_ending, ending) == 0;
+}
+
 /* Bytes of `path` before the last component, its slash included. */
 static int folder_length(const char *path)
 {

@@ -60,4 +60,7 @@ void rnn_folder_remove_leftovers(const char *folder);
 /* A path, or any text, in printf form; rnn_free memory. */
 rnn_status rnn_path_print(char **out, const char *format, ...) RNN_PRINTF_FORMAT(2, 3);
 
+/* Whether a path ends so, and has something before. */
+bool rnn_path_has_ending(const char *path, const char *ending);
+
 #endif

@@ -512,3 +512,19 @@ const rnn_layer_cfg *rnn_model_layer(const rnn_model *model, size_t i)
 {
     return &model->layers[i];
 }
+
+bool rnn_model_is_batch_first(const rnn_model *model, bool last)
+{
+    bool batch_first = false;
+
+    for (size_t i = 0; i < rnn_model_n_layers(model); i++) {
+        const rnn_layer_cfg *cfg = rnn_model_layer(model, i);
+
+        if (!(RNN_LAYER_STACKED & RNN_LAYER_BIT(cfg->type)))
+            continue;
+        batch_first = cfg->batch_first;
+        if (!last)
+            break;
+    }
+    return batch_first;
+}

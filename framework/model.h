@@ -115,6 +115,10 @@ void rnn_model_layer_params(const rnn_model *model, size_t layer, size_t *first,
 size_t rnn_model_n_layers(const rnn_model *model);
 const rnn_layer_cfg *rnn_model_layer(const rnn_model *model, size_t i);
 
+/* Whether arrays of the input, or with `last` of the output, begin [N][T]: as the first stacked
+ * layer has it, or the last one; torch has that per layer. */
+bool rnn_model_is_batch_first(const rnn_model *model, bool last);
+
 /* Whether a type is one of the recurrent ones, cells included, and the cell of such a layer. */
 bool rnn_layer_is_recurrent(rnn_layer_type type);
 rnn_cell rnn_layer_cell(const rnn_layer_cfg *cfg);

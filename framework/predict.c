@@ -15,16 +15,9 @@
 /* The columns of classes after sample and step. */
 enum { LABEL = RNN_ANSWER_FIRST, PREDICTED, PROBABILITY };
 
-static bool has_ending(const char *path, const char *ending)
-{
-    size_t n = strlen(path), n_ending = strlen(ending);
-
-    return n > n_ending && strcmp(path + n - n_ending, ending) == 0;
-}
-
 rnn_status rnn_predict_check_path(const char *path)
 {
-    if (has_ending(path, ".csv") || has_ending(path, ".h5"))
+    if (rnn_path_has_ending(path, ".csv") || rnn_path_has_ending(path, ".h5"))
         return RNN_OK;
     return RNN_FAIL(RNN_ERR_USAGE, "%s: expected a file name that ends in .csv or .h5", path);
 }
@@ -217,7 +210,8 @@ rnn_status rnn_predict(rnn_trained *trained, const char *path)
                                       "expected data: rnntrain predict CHECKPOINT DATA -o FILE");
     st = rnn_answers_collect(run, split, &table);
     if (st == RNN_OK && rnn_comm_rank(run->comm) == 0)
-        st = has_ending(path, ".csv") ? write_csv(run, &table, path) : write_h5(run, &table, path);
+        st = rnn_path_has_ending(path, ".csv") ? write_csv(run, &table, path)
+                                               : write_h5(run, &table, path);
     rnn_answer_table_free(&table);
     return rnn_comm_agree(run->comm, st);
 }

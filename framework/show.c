@@ -81,23 +81,6 @@ static void print_line(FILE *out, const char *what, const char *names, const cha
     fprintf(out, "%-7s %-8s %s%s%s\n", what, names, shape, remark[0] != '\0' ? "  " : "", remark);
 }
 
-/* The order of the first stacked layer, or of the last one if `last`: torch has it per layer. */
-static bool is_batch_first(const rnn_model *model, bool last)
-{
-    bool batch_first = false;
-
-    for (size_t i = 0; i < rnn_model_n_layers(model); i++) {
-        const rnn_layer_cfg *cfg = rnn_model_layer(model, i);
-
-        if (!(RNN_LAYER_STACKED & RNN_LAYER_BIT(cfg->type)))
-            continue;
-        batch_first = cfg->batch_first;
-        if (!last)
-            break;
-    }
-    return batch_first;
-}
-
 static void print_flow(FILE *out, const char *what, const char *name, const rnn_shape *flow,
                        bool batch_first)
 {
@@ -152,8 +135,8 @@ static void show_model(const rnn_model *model, FILE *out)
 
     print_params(model, out);
     fprintf(out, "\n");
-    print_flow(out, "input", "x", &input, is_batch_first(model, false));
-    print_flow(out, "output", "", &output, is_batch_first(model, true));
+    print_flow(out, "input", "x", &input, rnn_model_is_batch_first(model, false));
+    print_flow(out, "output", "", &output, rnn_model_is_batch_first(model, true));
     for (size_t i = 0; i < rnn_model_n_layers(model); i++)
         if (rnn_layer_is_recurrent(rnn_model_layer(model, i)->type))
             print_states(model, i, out);
