@@ -160,6 +160,18 @@ rnn_status rnn_checkpoint_read_blocks(const char *path, rnn_block *blocks, size_
     return st;
 }
 
+rnn_status rnn_checkpoint_read_root(const char *path, rnn_checkpoint_visitor *read, void *context)
+{
+    rnn_status st;
+    char *file;
+    size_t n_image;
+
+    RNN_TRY(read_sealed(path, &file, &n_image));
+    st = rnn_checkpoint_image_visit(file, n_image, path, read, context);
+    rnn_free(file);
+    return st;
+}
+
 /* -- Names ------------------------------------------------------------------------------------- */
 
 static const char LATEST[] = "latest.h5", BEST[] = "best.h5";
@@ -416,6 +428,23 @@ rnn_status rnn_checkpoint_find(const char *folder, char **path, rnn_skip_report 
                       list.count, folder, rnn_error_message());
 done:
     rnn_free(candidate);
+    free_listing(&list);
+    return st;
+}
+
+rnn_status rnn_checkpoint_list(const char *folder, char ***names, size_t *n)
+{
+    rnn_status st;
+    listing list;
+
+    *names = NULL;
+    *n = 0;
+    RNN_TRY(list_folder(&list, folder, is_checkpoint));
+    st = RNN_ALLOC(names, list.count, "the names of checkpoints");
+    while (st == RNN_OK && *n < list.count) {
+        st = rnn_string_copy(&(*names)[*n], list.entries[list.count - 1 - *n]->d_name);
+        *n += st == RNN_OK;
+    }
     free_listing(&list);
     return st;
 }

@@ -161,6 +161,12 @@ typedef void (*rnn_skip_report)(const char *text, void *context);
 rnn_status rnn_checkpoint_find(const char *folder, char **path, rnn_skip_report report,
                                void *context);
 
+/*
+ * The names of the checkpoints in a folder, step-*.h5, from the oldest on: *n of them, each and the
+ * array in rnn_alloc memory. None if the folder does not exist. RNN_ERR_IO.
+ */
+rnn_status rnn_checkpoint_list(const char *folder, char ***names, size_t *n);
+
 /* Moves checkpoints and metrics.jsonl of an earlier run into folder/previous-N; *moved_to (rnn_free
  * memory) is NULL if there was nothing to move. */
 rnn_status rnn_checkpoint_set_aside(const char *folder, char **moved_to);

@@ -21,6 +21,11 @@
 #include "framework/checkpoint.h"
 #include "kernels/status.h"
 
+struct rnn_h5_place; /* framework/hdf5_image.h */
+
+/* Takes something out of an open image, from its root. */
+typedef rnn_status rnn_checkpoint_visitor(const struct rnn_h5_place *root, void *context);
+
 /*
  * Makes the image: *n_bytes bytes, rnn_free memory, followed by `room` zero bytes for the caller.
  * Equal states and created_at give equal bytes. RNN_ERR_NONFINITE names the tensor or field.
@@ -43,6 +48,13 @@ rnn_status rnn_checkpoint_image_read_layers(const void *image, size_t n_bytes, c
 /* Blocks of an image, as rnn_checkpoint_read_blocks has them from a file. */
 rnn_status rnn_checkpoint_image_read_blocks(const void *image, size_t n_bytes, const char *source,
                                             rnn_block *blocks, size_t n_blocks);
+
+/* Opens an image, checks its format, and has `read` take from it what it wants. */
+rnn_status rnn_checkpoint_image_visit(const void *image, size_t n_bytes, const char *source,
+                                      rnn_checkpoint_visitor *read, void *context);
+
+/* The same of the file `path`, whose digest is checked before. */
+rnn_status rnn_checkpoint_read_root(const char *path, rnn_checkpoint_visitor *read, void *context);
 
 /* For tests: how often the functions above have handed bytes to libhdf5 to read. */
 size_t rnn_checkpoint_image_reads(void);

@@ -801,6 +801,12 @@ static rnn_status read_image(const void *image, size_t n_bytes, const char *sour
     return st;
 }
 
+rnn_status rnn_checkpoint_image_visit(const void *image, size_t n_bytes, const char *source,
+                                      rnn_checkpoint_visitor *read, void *context)
+{
+    return read_image(image, n_bytes, source, read, context);
+}
+
 rnn_status rnn_checkpoint_image_read_config(const void *image, size_t n_bytes, const char *source,
                                             char **config)
 {

@@ -12,6 +12,7 @@
 #include "framework/bench.h"
 #include "framework/checkpoint.h"
 #include "framework/config.h"
+#include "framework/diff.h"
 #include "framework/eval.h"
 #include "framework/exchange.h"
 #include "framework/forecast.h"
@@ -27,6 +28,7 @@
 #include "framework/trace.h"
 #include "framework/trained.h"
 #include "framework/trainer.h"
+#include "framework/verify.h"
 #include "framework/versions.h"
 #include "framework/write_text.h"
 #include "kernels/memory.h"
@@ -231,6 +233,7 @@ static rnn_status sweep(const rnn_options *options)
 static int run_alone(const rnn_options *options)
 {
     rnn_status st;
+    bool differ = false;
 
     switch (options->command) {
     case RNN_COMMAND_SHOW:
@@ -245,6 +248,13 @@ static int run_alone(const rnn_options *options)
     case RNN_COMMAND_SWEEP:
         st = sweep(options);
         break;
+    case RNN_COMMAND_DIFF:
+        st = rnn_diff_checkpoints(options->config, options->data, options->tolerance, stdout,
+                                  &differ);
+        break;
+    case RNN_COMMAND_VERIFY:
+        st = rnn_verify(options->words, options->n_words, stdout);
+        break;
     default:
         st = rnn_export(options->config, options->weights);
         break;
@@ -252,7 +262,7 @@ static int run_alone(const rnn_options *options)
     st = finish_output(st);
     if (st != RNN_OK)
         complain();
-    return (int)st;
+    return st != RNN_OK ? (int)st : differ;
 }
 
 int main(int argc, char **argv)

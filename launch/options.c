@@ -26,6 +26,9 @@ static const char help_text[] =
     "       rnntrain show CHECKPOINT            the same of the model in a checkpoint\n"
     "       rnntrain export CHECKPOINT -o FILE  write its weights as a state_dict in HDF5, or the\n"
     "                                           model as ONNX if FILE ends in .onnx\n"
+    "       rnntrain diff CHECKPOINT CHECKPOINT how the second differs from the first\n"
+    "       rnntrain verify RUN|CHECKPOINT...   whether every byte and digest is as it was "
+    "written\n"
     "       rnntrain import --from FILE CONFIG  begin the run of CONFIG with such weights\n"
     "       rnntrain eval CHECKPOINT [DATA]     how good a trained model is, on DATA or its own "
     "data\n"
@@ -56,6 +59,7 @@ static const char help_text[] =
     "                    plot.svg in the folder of the first RUN. Takes gnuplot\n"
     "  --ascii           plot: to the standard output, as wide as the terminal, without gnuplot\n"
     "  --once            top: print one screen and exit\n"
+    "  --tolerance X     diff: numbers up to X apart count as equal; default 0\n"
     "  --ranks R         plan: ranks, each a node with the threads that this one has\n"
     "  --network L,B     plan: latency and bandwidth between them, such as 24us,10Gbit; units ns, "
     "us,\n"
@@ -80,7 +84,8 @@ static const char help_text[] =
     "  --keys            the keys alone, a line each with the words that it takes\n"
     "  --version         versions of the program and of its libraries\n"
     "\n"
-    "Exit status: 0 done, 64 command line, 65 bad content of configuration, data or checkpoint,\n"
+    "Exit status: 0 done, 1 diff: they differ, 64 command line, 65 bad content of configuration, "
+    "data or checkpoint,\n"
     "66 missing input, 69 unusable environment, 70 internal fault, 71 out of memory, 74 I/O "
     "error,\n"
     "75 stopped early and resumable, 76 ranks disagree, 77 numbers not finite.\n";
@@ -106,6 +111,7 @@ typedef struct extras {
     const char *benching; /* the last option of bench */
     const char *picking;  /* the last one that picks what it goes through */
     const char *network;  /* of plan */
+    bool has_tolerance;   /* of diff */
     bool has_ranks;
     bool is_ascii;        /* plot */
     bool once;            /* top */
@@ -116,7 +122,7 @@ typedef struct extras {
 typedef struct subcommand {
     const char *name, *object;
     rnn_command command;
-    bool takes_data;   /* a second word */
+    bool takes_data;   /* a second word; of diff it has to be there */
     bool may_be_alone; /* without its object */
     bool takes_many;   /* of its objects */
 } subcommand;
@@ -126,6 +132,8 @@ static const subcommand subcommands[] = {
     {"plan", "configuration", RNN_COMMAND_PLAN, false, false, false},
     {"show", "configuration or checkpoint", RNN_COMMAND_SHOW, false, false, false},
     {"export", "checkpoint", RNN_COMMAND_EXPORT, false, false, false},
+    {"diff", "checkpoint", RNN_COMMAND_DIFF, true, false, false},
+    {"verify", "run or checkpoint", RNN_COMMAND_VERIFY, false, false, true},
     {"import", "configuration", RNN_COMMAND_IMPORT, false, false, false},
     {"eval", "checkpoint", RNN_COMMAND_EVAL, true, false, false},
     {"predict", "checkpoint", RNN_COMMAND_PREDICT, true, false, false},
@@ -206,14 +214,15 @@ static rnn_status take_count(uint64_t *out, const char *option, const char *text
     return RNN_OK;
 }
 
-static rnn_status take_temperature(double *out, const char *text)
+/* A finite number from 0 on. */
+static rnn_status take_positive(double *out, const char *option, const char *text)
 {
     char *end;
 
     *out = strtod(text, &end);
     if (end == text || *end != '\0' || !isfinite(*out) || *out < 0.0)
-        return RNN_FAIL(RNN_ERR_USAGE,
-                        "--temperature: expected a number from 0 on, found \"%.40s\"", text);
+        return RNN_FAIL(RNN_ERR_USAGE, "--%s: expected a number from 0 on, found \"%.40s\"", option,
+                        text);
     return RNN_OK;
 }
 
@@ -287,6 +296,21 @@ static rnn_status take_sweep(rnn_sweep_cfg *out, const char *option, const char 
     return RNN_OK;
 }
 
+static rnn_status check_comparing(const rnn_options *out, const extras *given)
+{
+    bool is_diff = out->command == RNN_COMMAND_DIFF, is_verify = out->command == RNN_COMMAND_VERIFY;
+
+    if (given->has_tolerance && !is_diff)
+        return RNN_FAIL(RNN_ERR_USAGE, "--tolerance is only for rnntrain diff");
+    if (is_diff && out->data == NULL)
+        return RNN_FAIL(RNN_ERR_USAGE, "diff: expected two checkpoints, found only \"%s\"",
+                        out->config);
+    if ((is_diff || is_verify) && out->n_overrides > 0)
+        return RNN_FAIL(RNN_ERR_USAGE, "%s and --set do not go together",
+                        is_diff ? "diff" : "verify");
+    return RNN_OK;
+}
+
 static rnn_status take_words(rnn_options *out, const extras *given, int n_words, char **words)
 {
     const subcommand *sub = n_words > 0 ? find_subcommand(words[0]) : NULL;
@@ -303,15 +327,22 @@ static rnn_status take_words(rnn_options *out, const extras *given, int n_words,
     if (n_words == 0 && !sub->may_be_alone)
         return RNN_FAIL(RNN_ERR_USAGE, "no %s given (try rnntrain --help)", sub->object);
     if (n_words > 1 + sub->takes_data && !sub->takes_many)
-        return RNN_FAIL(RNN_ERR_USAGE, "one %s at a time: \"%s\" is too much",
-                        sub->takes_data ? "data set" : sub->object, words[1 + sub->takes_data]);
+        return RNN_FAIL(RNN_ERR_USAGE, "%s %s at a time: \"%s\" is too much",
+                        sub->command == RNN_COMMAND_DIFF ? "two" : "one",
+                        sub->command == RNN_COMMAND_DIFF ? "checkpoints"
+                        : sub->takes_data                ? "data set"
+                                                         : sub->object,
+                        words[1 + sub->takes_data]);
     out->config = n_words > 0 ? words[0] : NULL;
     out->data = n_words > 1 && sub->takes_data ? words[1] : NULL;
+    out->words = (const char *const *)words;
+    out->n_words = (size_t)n_words;
     RNN_TRY(take_files(out, given));
     RNN_TRY(check_benching(out, given));
     RNN_TRY(take_plan(out, given));
     RNN_TRY(take_watching(out, given, (size_t)n_words, words));
     RNN_TRY(check_sweep(out, given));
+    RNN_TRY(check_comparing(out, given));
     return check_sampling(out, given);
 }
 
@@ -350,6 +381,7 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
         GRID,
         PARALLEL,
         BY,
+        TOLERANCE,
         HELP,
         HELP_CONFIG,
         KEYS,
@@ -376,6 +408,7 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
                                           {"grid", required_argument, NULL, GRID},
                                           {"parallel", required_argument, NULL, PARALLEL},
                                           {"by", required_argument, NULL, BY},
+                                          {"tolerance", required_argument, NULL, TOLERANCE},
                                           {"help", no_argument, NULL, HELP},
                                           {"help-config", no_argument, NULL, HELP_CONFIG},
                                           {"keys", no_argument, NULL, KEYS},
@@ -433,7 +466,7 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
             break;
         case TEMPERATURE:
             given.sampling = known[index].name;
-            RNN_TRY(take_temperature(&out->write.sampling.temperature, optarg));
+            RNN_TRY(take_positive(&out->write.sampling.temperature, "temperature", optarg));
             break;
         case CELL:
         case SHAPE:
@@ -457,6 +490,10 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
         case BY:
             given.sweeping = known[index].name;
             RNN_TRY(take_sweep(&out->sweep, known[index].name, optarg));
+            break;
+        case TOLERANCE:
+            given.has_tolerance = true;
+            RNN_TRY(take_positive(&out->tolerance, "tolerance", optarg));
             break;
         case HELP:
         case 'h':

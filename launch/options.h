@@ -28,6 +28,8 @@ typedef enum rnn_command {
     RNN_COMMAND_PLOT,
     RNN_COMMAND_TOP,
     RNN_COMMAND_SWEEP,
+    RNN_COMMAND_DIFF,
+    RNN_COMMAND_VERIFY,
     RNN_COMMAND_HELP, /* from here on: without a configuration */
     RNN_COMMAND_HELP_CONFIG,
     RNN_COMMAND_KEYS,
@@ -39,15 +41,19 @@ enum { RNN_OPTIONS_MAX_OVERRIDES = 64 };
 /* Strings are lent by argv. */
 typedef struct rnn_options {
     rnn_command command;
-    const char *config;  /* file or recipe name; for show also, for export and what uses a trained
-                            model only a checkpoint; for plot and top the (first) run; NULL:
-                            bench goes through shapes */
-    const char *data;    /* eval, predict: other data than the configuration's; else NULL */
+    const char *config; /* file or recipe name; for show also, for export and what uses a trained
+                           model only a checkpoint; for plot and top the (first) run; NULL:
+                           bench goes through shapes */
+    const char *data;   /* eval, predict: other data than the configuration's; diff: the second
+                           checkpoint; else NULL */
+    const char *const *words; /* [n_words] all of them, config the first; lent by argv too */
+    size_t n_words;
     const char *weights; /* import: --from, export: -o; else NULL */
     const char *output;  /* predict, sweep: -o; else NULL */
     const char *trace;   /* training: --trace; else NULL */
     rnn_plot_cfg plot;   /* plot; its runs are words of argv */
     bool once;           /* top: --once */
+    double tolerance;    /* diff */
     rnn_write_cfg write; /* sample */
     rnn_sweep_cfg sweep; /* sweep: what its own options say */
     rnn_bench_cfg bench;

@@ -71,6 +71,8 @@ static void each_command_is_understood(void **state)
         {{"a.toml", "--check"}, RNN_COMMAND_CHECK},
         {{"export", "a.toml", "--output=w.h5"}, RNN_COMMAND_EXPORT},
         {{"export", "-ow.h5", "a.toml"}, RNN_COMMAND_EXPORT},
+        {{"diff", "a.toml", "b.h5", "--tolerance", "1e-6"}, RNN_COMMAND_DIFF},
+        {{"verify", "a.toml", "b.h5", "c"}, RNN_COMMAND_VERIFY},
         {{"import", "a.toml", "--from=w.h5"}, RNN_COMMAND_IMPORT},
         {{"eval", "a.toml"}, RNN_COMMAND_EVAL},
         {{"a.toml", "--set", "run.seed=2"}, RNN_COMMAND_TRAIN},
@@ -133,6 +135,21 @@ static void runs_are_drawn_and_followed(void **state)
     assert_false(options.once);
     assert_int_equal(PARSE(&options, "top", "--once", "a"), RNN_OK);
     assert_true(options.once);
+}
+
+static void diff_takes_two_and_verify_takes_many(void **state)
+{
+    rnn_options options;
+
+    (void)state;
+    assert_int_equal(PARSE(&options, "diff", "--tolerance=0.5", "a.h5", "b.h5"), RNN_OK);
+    assert_string_equal(options.data, "b.h5");
+    assert_true(options.tolerance == 0.5);
+    assert_int_equal(PARSE(&options, "verify", "a", "b.h5", "c"), RNN_OK);
+    assert_int_equal(options.n_words, 3);
+    assert_string_equal(options.words[0], "a");
+    assert_string_equal(options.words[2], "c");
+    assert_null(options.data);
 }
 
 static void trained_models_take_data(void **state)
@@ -253,6 +270,14 @@ static void what_is_not_understood_is_refused_by_name(void **state)
         {{"show", "a.toml", "-o", "w.h5"}, "-o is only for rnntrain export"},
         {{"a.toml", "--from", "w.h5"}, "--from is only for rnntrain import"},
         {{"export", "-o", "w.h5"}, "no checkpoint given"},
+        {{"diff"}, "no checkpoint given"},
+        {{"diff", "a.h5"}, "diff: expected two checkpoints, found only \"a.h5\""},
+        {{"diff", "a.h5", "b.h5", "c.h5"}, "two checkpoints at a time: \"c.h5\" is too much"},
+        {{"diff", "a.h5", "b.h5", "--tolerance=-1"}, "--tolerance: expected a number from 0 on"},
+        {{"diff", "a.h5", "b.h5", "--set=run.seed=2"}, "diff and --set"},
+        {{"verify"}, "no run or checkpoint given"},
+        {{"verify", "a", "--set=run.seed=2"}, "verify and --set"},
+        {{"show", "a.toml", "--tolerance=1"}, "--tolerance is only for rnntrain diff"},
         {{"export", "a.h5"}, "no file to write given (-o FILE)"},
         {{"export", "a.h5", "-o"}, "-o wants a value"},
         {{"export", "a.h5", "-o", "w.h5", "--set=run.seed=2"}, "export and --set"},
@@ -386,6 +411,7 @@ int main(void)
         cmocka_unit_test(a_plan_has_ranks_and_a_network),
         cmocka_unit_test(weights_are_taken_by_export_and_import),
         cmocka_unit_test(runs_are_drawn_and_followed),
+        cmocka_unit_test(diff_takes_two_and_verify_takes_many),
         cmocka_unit_test(trained_models_take_data),
         cmocka_unit_test(text_is_written_as_asked),
         cmocka_unit_test(what_is_measured_is_taken),
