@@ -60,7 +60,7 @@ static void a_plan_has_ranks_and_a_network(void **state)
 static void each_command_is_understood(void **state)
 {
     static const struct {
-        const char *words[5];
+        const char *words[6];
         rnn_command command;
     } lines[] = {
         {{"--check", "a.toml"}, RNN_COMMAND_CHECK},
