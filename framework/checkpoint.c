@@ -202,11 +202,12 @@ static int is_checkpoint(const struct dirent *entry)
 static int belongs_to_run(const struct dirent *entry)
 {
     static const char *const others[] = {LATEST, BEST, "metrics.jsonl"};
+    static const char events[] = "events.out.tfevents.";
 
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(entry->d_name, others[i]) == 0)
             return 1;
-    return is_checkpoint(entry);
+    return strncmp(entry->d_name, events, strlen(events)) == 0 || is_checkpoint(entry);
 }
 
 /* Steps have a fixed number of digits, so the order of names is that of steps. */

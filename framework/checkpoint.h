@@ -167,8 +167,8 @@ rnn_status rnn_checkpoint_find(const char *folder, char **path, rnn_skip_report 
  */
 rnn_status rnn_checkpoint_list(const char *folder, char ***names, size_t *n);
 
-/* Moves checkpoints and metrics.jsonl of an earlier run into folder/previous-N; *moved_to (rnn_free
- * memory) is NULL if there was nothing to move. */
+/* Moves checkpoints, metrics.jsonl and event files of an earlier run into folder/previous-N;
+ * *moved_to (rnn_free memory) is NULL if there was nothing to move. */
 rnn_status rnn_checkpoint_set_aside(const char *folder, char **moved_to);
 
 /* Starts libhdf5, before anything else needs it: one that could not start would fail later, on

@@ -115,9 +115,10 @@ typedef struct rnn_config {
         int best;                          /* rnn_best; auto */
     } checkpoint;
     struct {
-        double interval; /* seconds between progress lines when not on a terminal; 10 */
-        bool jsonl;      /* true: metrics.jsonl in the output folder */
-        int progress;    /* 0 = "auto", 1 = "bar", 2 = "lines", 3 = "none" */
+        double interval;  /* seconds between progress lines when not on a terminal; 10 */
+        bool jsonl;       /* true: metrics.jsonl in the output folder */
+        bool tensorboard; /* false: an event file there */
+        int progress;     /* 0 = "auto", 1 = "bar", 2 = "lines", 3 = "none" */
     } log;
 } rnn_config;
 

@@ -382,6 +382,8 @@ const rnn_config_key rnn_config_keys[] = {
      .help = "Seconds between progress lines away from a terminal."},
     {KEY(log.jsonl), BOOLEAN, .fallback = "true", .may_change = true,
      .help = "Write metrics.jsonl to output_dir."},
+    {KEY(log.tensorboard), BOOLEAN, .fallback = "false", .may_change = true,
+     .help = "Write events.out.tfevents.* to output_dir, which TensorBoard reads."},
     {KEY(log.progress), CHOICE(progress_styles), .fallback = "\"auto\"", .may_change = true,
      .help = "\"auto\" = a bar on a terminal, else lines."},
 };

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "framework/checkpoint.h"
+#include "framework/event_file.h"
 #include "framework/file_io.h"
 #include "framework/line_file.h"
 #include "framework/progress_file.h"
@@ -29,6 +30,9 @@ struct rnn_report {
     rnn_progress_file *progress_file; /* NULL also after it could not be written */
     rnn_progress_now now;
     double last_written; /* monotonic seconds */
+    rnn_event_file *events;
+    bool events_failed;
+    uint64_t last_step; /* of an epoch that was reported, or where the run goes on */
 };
 
 /* -- Where the output goes ------------------------------------------------------------------- */
@@ -133,19 +137,29 @@ void rnn_report_end(rnn_report *report, rnn_status outcome)
     write_progress(report);
 }
 
-rnn_status rnn_report_open_metrics(rnn_report *report, const rnn_progress *at)
+static rnn_status open_lines(rnn_report *report)
 {
     rnn_status st;
     char *path;
 
-    if (!report->prints || !report->run->config->log.jsonl)
-        return RNN_OK;
     RNN_TRY(rnn_path_print(&path, "%s/metrics.jsonl", report->run->config->run.output_dir));
     st = rnn_line_file_open(&report->jsonl, path);
     rnn_free(path);
-    if (st == RNN_OK)
-        open_progress(report, at);
     return st;
+}
+
+rnn_status rnn_report_open_metrics(rnn_report *report, const rnn_progress *at)
+{
+    const rnn_config *c = report->run->config;
+
+    report->last_step = at->step;
+    if (report->prints && c->log.jsonl) {
+        RNN_TRY(open_lines(report));
+        open_progress(report, at);
+    }
+    if (report->prints && c->log.tensorboard)
+        RNN_TRY(rnn_event_file_create(&report->events, c->run.output_dir, at->step));
+    return RNN_OK;
 }
 
 rnn_status rnn_report_create(rnn_report **out, const rnn_run *run)
@@ -172,6 +186,7 @@ void rnn_report_destroy(rnn_report **report)
         printf("\n");
     rnn_line_file_close(&(*report)->jsonl);
     rnn_progress_close(&(*report)->progress_file);
+    rnn_event_file_close(&(*report)->events);
     rnn_free(*report);
     *report = NULL;
 }
@@ -492,6 +507,54 @@ static void write_epoch(rnn_report *report, const rnn_epoch_summary *s)
     end_line(report);
 }
 
+/* -- TensorBoard ----------------------------------------------------------------------------- */
+
+typedef struct scalars {
+    rnn_scalar list[RNN_EVENT_MAX_SCALARS];
+    size_t count;
+} scalars;
+
+/* "loss/train": TensorBoard draws those of one name before the slash side by side. */
+static void add_scalar(scalars *s, const char *name, const char *split, double value)
+{
+    rnn_scalar *next = &s->list[s->count++];
+
+    snprintf(next->tag, sizeof next->tag, "%s%s%s", name, split[0] != '\0' ? "/" : "", split);
+    next->value = value;
+}
+
+static void add_scores(scalars *s, const char *split, const rnn_scores *scores)
+{
+    for (size_t i = 0; i < N_SCORES; i++)
+        add_scalar(s, score_names[i].key, split, get_score(scores, i));
+}
+
+/* As a lost line of metrics.jsonl, a lost event does not end a run. */
+static void write_event(rnn_report *report, const scalars *s)
+{
+    if (report->events == NULL ||
+        rnn_event_file_write(report->events, report->last_step, s->list, s->count) == RNN_OK ||
+        report->events_failed)
+        return;
+    report->events_failed = true;
+    rnn_report_line(report, "WARNING", "%s; training goes on", rnn_error_message());
+}
+
+static void write_epoch_event(rnn_report *report, const rnn_epoch_summary *e)
+{
+    scalars s = {.count = 0};
+
+    add_scalar(&s, "loss", "train", e->train_loss);
+    add_scalar(&s, "accuracy", "train", e->train_accuracy);
+    add_scores(&s, rnn_split_name(report->run->monitor), &e->scores);
+    add_scalar(&s, "lr", "", e->lr);
+    add_scalar(&s, "epoch", "", (double)e->epoch);
+    add_scalar(&s, "time", "seconds", e->seconds);
+    add_scalar(&s, "time", "samples_per_second", e->samples_per_second);
+    add_scalar(&s, "time", "data_wait", e->data_wait);
+    write_event(report, &s);
+}
+
 /* -- The table ------------------------------------------------------------------------------- */
 
 /* A column of numbers between the epoch and the rate; its title begins with the split if it is of
@@ -600,6 +663,7 @@ void rnn_scores_print(const rnn_scores *scores, bool has_characters, FILE *out)
 void rnn_report_scores(rnn_report *report, const char *split, const rnn_scores *scores)
 {
     char text[256] = "";
+    scalars s = {.count = 0};
     FILE *out;
 
     if (!report->prints)
@@ -611,6 +675,8 @@ void rnn_report_scores(rnn_report *report, const char *split, const rnn_scores *
         (void)fclose(out); /* memory */
     }
     rnn_report_line(report, split, "%s", text);
+    add_scores(&s, split, scores);
+    write_event(report, &s);
     out = begin_line(report);
     if (out == NULL)
         return;
@@ -632,8 +698,10 @@ void rnn_report_epoch(rnn_report *report, const rnn_epoch_summary *s)
         print_row(report, s);
     }
     report->last_progress = rnn_clock_seconds();
+    report->last_step = s->step;
     write_epoch(report, s);
     write_progress(report);
+    write_epoch_event(report, s);
 }
 
 void rnn_report_event(rnn_report *report, const char *name, uint64_t epoch, uint64_t step)

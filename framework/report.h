@@ -1,5 +1,6 @@
 /*
- * What a person and a script see of a run: banner, progress, one line per epoch, metrics.jsonl.
+ * What a person and a script see of a run: banner, progress, one line per epoch, metrics.jsonl,
+ * TensorBoard's events.
  * Only rank 0 has a report that prints; on other ranks every call does nothing.
  */
 #ifndef RNN_FRAMEWORK_REPORT_H
@@ -35,8 +36,9 @@ rnn_status rnn_report_create(rnn_report **out, const rnn_run *run);
 void rnn_report_destroy(rnn_report **report);
 
 /*
- * Opens output_dir/metrics.jsonl for appending, and progress.json beside it, if the configuration
- * wants them. Without the latter a run goes on, with a warning. `at` is where the run begins.
+ * Opens output_dir/metrics.jsonl for appending, progress.json beside it, and an event file, as far
+ * as the configuration wants them. Without progress.json a run goes on, with a warning. `at` is
+ * where the run begins.
  */
 rnn_status rnn_report_open_metrics(rnn_report *report, const rnn_progress *at);
 
@@ -64,10 +66,11 @@ void rnn_report_progress(rnn_report *report, const rnn_report_place *place);
 /* How the run ended, for progress.json: its last word. */
 void rnn_report_end(rnn_report *report, rnn_status outcome);
 
-/* The line of a finished epoch; also a line in metrics.jsonl. */
+/* The line of a finished epoch; also a line in metrics.jsonl and an event. */
 void rnn_report_epoch(rnn_report *report, const rnn_epoch_summary *summary);
 
-/* One line, and one in metrics.jsonl: what an evaluation of a split gave. */
+/* One line, one in metrics.jsonl and an event, of the last epoch's step: what an evaluation of a
+ * split gave. */
 void rnn_report_scores(rnn_report *report, const char *split, const rnn_scores *scores);
 
 /* The scores that a task has as text: "loss 0.0782, accuracy 0.9778, F1 0.9776". */

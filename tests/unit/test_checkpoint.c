@@ -1955,11 +1955,12 @@ static void setting_aside_moves_a_run(void **state)
     write_steps(2);
     assert_int_equal(rnn_checkpoint_mark_best("run", 1), RNN_OK);
     assert_int_equal(rnn_file_write("run/metrics.jsonl", "{}\n", 3), RNN_OK);
+    assert_int_equal(rnn_file_write("run/events.out.tfevents.1.host.2", "", 0), RNN_OK);
     assert_int_equal(rnn_file_write("run/notes.txt", "mine", 4), RNN_OK);
     assert_int_equal(rnn_checkpoint_set_aside("run", &moved_to), RNN_OK);
     assert_string_equal(moved_to, "run/previous-1");
     assert_int_equal(count_entries("run"), 2);
-    assert_int_equal(count_entries("run/previous-1"), 5);
+    assert_int_equal(count_entries("run/previous-1"), 6);
     create_empty(&read, RNN_OPTIMIZER_ADAM);
     assert_int_equal(rnn_checkpoint_read("run/previous-1/best.h5", &read.checkpoint), RNN_OK);
     destroy_run(&read);

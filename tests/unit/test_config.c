@@ -95,6 +95,7 @@ static void defaults_are_the_documented_ones(void **state)
     assert_int_equal(c.checkpoint.best, RNN_BEST_AUTO);
     assert_true(c.log.interval == 10.0);
     assert_true(c.log.jsonl);
+    assert_false(c.log.tensorboard);
     rnn_config_free(&c);
     assert_null(c.run.name);
 }
