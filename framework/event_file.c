@@ -43,20 +43,21 @@ uint32_t rnn_crc32c_mask(uint32_t crc)
 
 /* -- Records ----------------------------------------------------------------------------------- */
 
+/* Into memory: if there is none left, the end of the record tells. */
 static void write_check(const void *bytes, size_t n_bytes, FILE *out)
 {
     uint32_t check = htole32(rnn_crc32c_mask(rnn_crc32c(bytes, n_bytes)));
 
-    fwrite(&check, sizeof check, 1, out);
+    (void)fwrite(&check, sizeof check, 1, out);
 }
 
 static void write_record(const uint8_t *bytes, size_t n_bytes, FILE *out)
 {
     uint64_t length = htole64(n_bytes);
 
-    fwrite(&length, sizeof length, 1, out);
+    (void)fwrite(&length, sizeof length, 1, out);
     write_check(&length, sizeof length, out);
-    fwrite(bytes, 1, n_bytes, out);
+    (void)fwrite(bytes, 1, n_bytes, out);
     write_check(bytes, n_bytes, out);
 }
 
