@@ -192,6 +192,12 @@ static rnn_status find_library(rnn_comm *comm)
     return rnn_mpi_library(comm->mpi_version, sizeof comm->mpi_version);
 }
 
+/* All ranks know of it, one tells. */
+static rnn_status tell_once(const rnn_comm *comm, rnn_status st)
+{
+    return st == RNN_OK || comm->rank == 0 ? st : rnn_error_adopt(st, "");
+}
+
 static rnn_status join(rnn_comm *comm)
 {
     /* Some libraries add such variables themselves when they start. */
@@ -202,7 +208,7 @@ static rnn_status join(rnn_comm *comm)
     RNN_TRY(start_mpi(comm));
     RNN_TRY(find_ranks(comm));
     RNN_TRY(check_slurm(comm, n_tasks, by_mpirun));
-    RNN_TRY(connect_watchdogs(comm));
+    RNN_TRY(tell_once(comm, connect_watchdogs(comm)));
     RNN_TRY(find_nodes(comm));
     return find_library(comm);
 }

@@ -19,7 +19,8 @@ typedef struct rnn_comm rnn_comm;
 /*
  * Collective. Starts MPI if the environment shows a launcher (Open MPI, MPICH/Hydra, PMIx, Slurm
  * step with more than one task), else makes a one-rank communicator. Errors: RNN_ERR_UNAVAILABLE if
- * MPI cannot give MPI_THREAD_FUNNELED, or if Slurm started several tasks and MPI sees only one.
+ * MPI cannot give MPI_THREAD_FUNNELED, or if Slurm started several tasks and MPI sees only one. Of
+ * errors that all ranks know of, only rank 0 has the message; that of the others is empty.
  */
 rnn_status rnn_comm_create(rnn_comm **out);
 

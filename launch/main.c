@@ -206,8 +206,9 @@ static int print_and_leave(rnn_command command)
 
 static void complain(void)
 {
-    (void)fflush(stdout); /* finish_output has looked at it */
-    fprintf(stderr, "rnntrain: %s\n", rnn_error_message());
+    (void)fflush(stdout);               /* finish_output has looked at it */
+    if (rnn_error_message()[0] != '\0') /* else another rank tells */
+        fprintf(stderr, "rnntrain: %s\n", rnn_error_message());
 }
 
 static rnn_status sweep(const rnn_options *options)

@@ -466,6 +466,8 @@ static void a_sequence_without_steps_passes_its_state_on(void **state)
             rnn_recurrent_destroy(&f.layer);
             assert_int_equal(rnn_recurrent_create(&f.layer, &f.cfg), RNN_OK);
             assert_int_equal(rnn_recurrent_task_create(&f.task, f.layer), RNN_OK);
+            rnn_recurrent_pack(f.layer,
+                               &(rnn_recurrent_params){f.w_ih, f.w_hh, f.b_ih, f.b_hh, NULL}, 0, 1);
             for (size_t i = 0; i < N * 9; i++)
                 h0[i] = 0.01f * (float)i;
             assert_int_equal(
