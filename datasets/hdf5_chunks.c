@@ -191,11 +191,26 @@ static void fill_values(const rnn_hdf5_chunks *c, uint8_t *values)
         memcpy(values + i, c->fill, size);
 }
 
+/* HDF5 2 asks for the room that there is, and reads nothing into too little. */
+static herr_t read_chunk(hid_t dataset, const hsize_t *offset, uint32_t *skipped, void *bytes,
+                         size_t n_bytes)
+{
+#if defined H5Dread_chunk_vers && H5Dread_chunk_vers > 1
+    size_t n_stored = n_bytes;
+    herr_t outcome = H5Dread_chunk2(dataset, H5P_DEFAULT, offset, skipped, bytes, &n_stored);
+
+    return n_stored <= n_bytes ? outcome : -1;
+#else
+    (void)n_bytes;
+    return H5Dread_chunk(dataset, H5P_DEFAULT, offset, skipped, bytes);
+#endif
+}
+
 static rnn_status read_stored(rnn_hdf5_chunks *c, const place *p, const hsize_t *offset,
                               size_t n_stored, uint32_t *skipped)
 {
     RNN_TRY(rnn_buffer_reserve(&c->stored, n_stored, "a chunk of an HDF5 file"));
-    if (H5Dread_chunk(c->dataset, H5P_DEFAULT, offset, skipped, c->stored.bytes) < 0)
+    if (read_chunk(c->dataset, offset, skipped, c->stored.bytes, n_stored) < 0)
         return refuse(c, p, "is not where the file says: the file is damaged there");
     if (c->has_plain_edges && is_partial(c, p))
         *skipped = UINT32_MAX;
