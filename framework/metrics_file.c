@@ -61,6 +61,11 @@ bool rnn_metric_rises(rnn_metric metric)
     return metrics[metric].rises;
 }
 
+bool rnn_field_rises(rnn_field field)
+{
+    return field < RNN_FIELD_LR && metrics[(size_t)field % RNN_N_METRICS].rises;
+}
+
 /* -- A line ------------------------------------------------------------------------------------ */
 
 static void take_member(void *context, const rnn_json_member *member)
@@ -200,7 +205,7 @@ bool rnn_metrics_log_has(const rnn_metrics_log *log, rnn_field field)
 
 const rnn_metrics_line *rnn_metrics_log_best(const rnn_metrics_log *log, rnn_field field)
 {
-    double sign = rnn_metric_rises((rnn_metric)((size_t)field % RNN_N_METRICS)) ? 1.0 : -1.0;
+    double sign = rnn_field_rises(field) ? 1.0 : -1.0;
     const rnn_metrics_line *best = NULL;
 
     for (size_t i = 0; i < log->n_epochs; i++) {

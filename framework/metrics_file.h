@@ -49,8 +49,9 @@ const char *rnn_field_name(rnn_field field);
 /* Words for people: "accuracy"; "bits per character". Static. */
 const char *rnn_metric_name(rnn_metric metric);
 
-/* Whether more is better. */
+/* Whether more is better; of a field, that of its metric. */
 bool rnn_metric_rises(rnn_metric metric);
+bool rnn_field_rises(rnn_field field);
 
 enum { RNN_EVENT_SIZE = 16, RNN_DIGEST_SIZE = 17 };
 

@@ -1,24 +1,30 @@
 #include "framework/sweep_result.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "framework/metrics_file.h"
 
 /* -- Names ------------------------------------------------------------------------------------- */
 
 static const char *const splits[] = {"valid", "test", "train"}; /* in the order of preference */
-static const struct {
-    const char *name;
-    bool more_is_better;
-} metrics[] = {{"loss", false}, {"accuracy", true}, {"f1", true},    {"perplexity", false},
-               {"bits", false}, {"mse", false},     {"rmse", false}, {"mae", false}};
 
-enum {
-    N_SPLITS = sizeof splits / sizeof *splits,
-    N_METRICS = sizeof metrics / sizeof *metrics,
-};
+enum { N_SPLITS = sizeof splits / sizeof *splits };
+
+/* The field "valid_loss" of "valid" and "loss"; false if there is none. */
+static bool find_field(const char *split, size_t split_length, const char *metric, rnn_field *out)
+{
+    char name[RNN_SWEEP_METRIC_SIZE];
+
+    snprintf(name, sizeof name, "%.*s_%s", (int)split_length, split, metric);
+    for (int field = RNN_FIELD_TRAIN; field < RNN_FIELD_LR; field++) {
+        *out = (rnn_field)field;
+        if (strcmp(rnn_field_name(*out), name) == 0)
+            return true;
+    }
+    return false;
+}
 
 static const char *best_of_config(const rnn_config *config)
 {
@@ -41,30 +47,19 @@ static const char *best_of_config(const rnn_config *config)
     return "loss";
 }
 
-static bool is_split(const char *name, size_t length)
-{
-    for (size_t i = 0; i < N_SPLITS; i++)
-        if (strlen(splits[i]) == length && strncmp(splits[i], name, length) == 0)
-            return true;
-    return false;
-}
-
 rnn_status rnn_sweep_metric_choose(rnn_sweep_metric *out, const char *by, const rnn_config *config)
 {
     const char *name = by != NULL ? by : best_of_config(config);
     const char *dot = strchr(name, '.');
+    rnn_field field;
 
     *out = (rnn_sweep_metric){.name = ""};
     if (name[0] == '\0' && by == NULL)
         return RNN_OK;
-    for (size_t i = 0; i < N_METRICS; i++) {
-        if (strcmp(metrics[i].name, dot != NULL ? dot + 1 : name) != 0)
-            continue;
-        if (dot != NULL && !is_split(name, (size_t)(dot - name)))
-            break;
-        out->more_is_better = metrics[i].more_is_better;
-        snprintf(out->name, sizeof out->name, "%.*s%s%s", dot != NULL ? (int)(dot - name) : 0, name,
-                 dot != NULL ? "_" : "", metrics[i].name);
+    if (dot != NULL ? find_field(name, (size_t)(dot - name), dot + 1, &field)
+                    : find_field(splits[0], strlen(splits[0]), name, &field)) {
+        out->more_is_better = rnn_field_rises(field);
+        snprintf(out->name, sizeof out->name, "%s", dot != NULL ? rnn_field_name(field) : name);
         return RNN_OK;
     }
     return RNN_FAIL(RNN_ERR_USAGE,
@@ -73,88 +68,57 @@ rnn_status rnn_sweep_metric_choose(rnn_sweep_metric *out, const char *by, const 
                     by);
 }
 
-/* -- Lines ------------------------------------------------------------------------------------- */
+/* -- A run ------------------------------------------------------------------------------------- */
 
-/* The number of that name in a line as rnn_report writes it; NAN if there is none, or null. */
-static double find_number(const char *line, const char *name)
+/* Of the first split in which the run has that metric; false if it has none. */
+static bool choose_field(const rnn_metrics_log *log, const char *metric, rnn_field *out)
 {
-    char pattern[RNN_SWEEP_METRIC_SIZE + 8];
-    const char *found;
-    char *end;
-    double value;
+    const char *end = strchr(metric, '_');
 
-    snprintf(pattern, sizeof pattern, "\"%s\": ", name);
-    found = strstr(line, pattern);
-    if (found == NULL)
-        return (double)NAN;
-    found += strlen(pattern);
-    value = strtod(found, &end);
-    return end == found ? (double)NAN : value;
-}
-
-/* Of the first split that has it. */
-static double find_metric(const char *line, const char *metric, char name[RNN_SWEEP_METRIC_SIZE])
-{
-    double value = (double)NAN;
-
-    if (strchr(metric, '_') != NULL) {
-        snprintf(name, RNN_SWEEP_METRIC_SIZE, "%s", metric);
-        return find_number(line, metric);
-    }
-    for (size_t i = 0; i < N_SPLITS && isnan(value); i++) {
-        snprintf(name, RNN_SWEEP_METRIC_SIZE, "%s_%.16s", splits[i], metric);
-        value = find_number(line, name);
-    }
-    return value;
+    if (end != NULL)
+        return find_field(metric, (size_t)(end - metric), end + 1, out);
+    for (size_t i = 0; i < N_SPLITS; i++)
+        if (find_field(splits[i], strlen(splits[i]), metric, out) && rnn_metrics_log_has(log, *out))
+            return true;
+    return false;
 }
 
 /* Only languages have a perplexity. */
-static void decide(rnn_sweep_metric *metric, const char *line)
+static void decide(rnn_sweep_metric *metric, const rnn_metrics_log *log)
 {
-    char name[RNN_SWEEP_METRIC_SIZE];
-    bool is_language = !isnan(find_metric(line, "perplexity", name));
+    rnn_field field;
+    bool is_language = choose_field(log, "perplexity", &field);
 
-    metric->more_is_better = !is_language && !isnan(find_metric(line, "accuracy", name));
+    metric->more_is_better = !is_language && choose_field(log, "accuracy", &field);
     snprintf(metric->name, sizeof metric->name, "%s", metric->more_is_better ? "accuracy" : "loss");
 }
 
-static void take_epoch(rnn_sweep_result *out, rnn_sweep_metric *metric, const char *line)
+static void take_best(rnn_sweep_result *out, rnn_sweep_metric *metric, const rnn_metrics_log *log)
 {
-    double epoch = find_number(line, "epoch"), value;
-    char name[RNN_SWEEP_METRIC_SIZE];
+    const rnn_metrics_line *best;
+    rnn_field field;
 
-    if (isnan(epoch))
+    if (log->n_epochs == 0)
         return;
+    out->n_epochs = (uint64_t)log->epochs[log->n_epochs - 1].epoch;
     if (metric->name[0] == '\0')
-        decide(metric, line);
-    value = find_metric(line, metric->name, name);
-    out->n_epochs = (uint64_t)epoch > out->n_epochs ? (uint64_t)epoch : out->n_epochs;
-    if (isnan(value) || (!isnan(out->value) &&
-                         (metric->more_is_better ? value <= out->value : value >= out->value)))
+        decide(metric, log);
+    best = choose_field(log, metric->name, &field) ? rnn_metrics_log_best(log, field) : NULL;
+    if (best == NULL)
         return;
-    out->value = value;
-    out->epoch = (uint64_t)epoch;
-    memcpy(out->metric, name, sizeof name);
+    out->value = best->values[field];
+    out->epoch = (uint64_t)best->epoch;
+    snprintf(out->metric, sizeof out->metric, "%s", rnn_field_name(field));
 }
 
 rnn_status rnn_sweep_result_read(rnn_sweep_result *out, const char *path, rnn_sweep_metric *metric)
 {
-    FILE *file = fopen(path, "re");
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t length;
-    bool failed;
+    rnn_metrics_log log;
+    rnn_status st = rnn_metrics_log_read(&log, path);
 
     *out = (rnn_sweep_result){.value = (double)NAN};
-    if (file == NULL && errno == ENOENT)
-        return RNN_OK;
-    if (file == NULL)
-        return RNN_FAIL(RNN_ERR_IO, "cannot open %s: %s", path, strerror(errno));
-    while ((length = getline(&line, &room, file)) > 0)
-        if (line[length - 1] == '\n' && strstr(line, "\"event\": \"epoch\"") != NULL)
-            take_epoch(out, metric, line);
-    failed = ferror(file) != 0;
-    free(line);
-    (void)fclose(file); /* read only */
-    return failed ? RNN_FAIL(RNN_ERR_IO, "cannot read %s: %s", path, strerror(errno)) : RNN_OK;
+    if (st == RNN_OK)
+        take_best(out, metric, &log);
+    rnn_metrics_log_free(&log);
+    return st == RNN_ERR_NOINPUT ? RNN_OK : st; /* it has not come so far as to write one */
 }

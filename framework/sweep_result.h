@@ -33,8 +33,10 @@ typedef struct rnn_sweep_result {
  */
 rnn_status rnn_sweep_metric_choose(rnn_sweep_metric *out, const char *by, const rnn_config *config);
 
-/* Reads the epochs of a run; without the file, or without an epoch in it, value is NAN. A line that
- * is cut off counts for nothing. RNN_ERR_IO, RNN_ERR_MEMORY. */
+/*
+ * Reads the epochs of a run that count, see framework/metrics_file.h; without the file, or without
+ * an epoch in it, value is NAN. RNN_ERR_DATA if it is too large, RNN_ERR_IO, RNN_ERR_MEMORY.
+ */
 rnn_status rnn_sweep_result_read(rnn_sweep_result *out, const char *path, rnn_sweep_metric *metric);
 
 #endif

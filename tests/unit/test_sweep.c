@@ -119,14 +119,14 @@ static void write_lines(const char *text)
 }
 
 static const char lines[] =
-    "{\"event\": \"epoch\", \"epoch\": 1, \"train_loss\": 3, \"valid_loss\": 2, "
+    "{\"event\": \"epoch\", \"epoch\": 1, \"step\": 1, \"train_loss\": 3, \"valid_loss\": 2, "
     "\"valid_accuracy\": 0.5}\n"
-    "{\"event\": \"epoch\", \"epoch\": 2, \"train_loss\": 2, \"valid_loss\": 1, "
+    "{\"event\": \"epoch\", \"epoch\": 2, \"step\": 2, \"train_loss\": 2, \"valid_loss\": 1, "
     "\"valid_accuracy\": 0.75}\n"
-    "{\"event\": \"stopped\", \"epoch\": 2, \"valid_loss\": 0}\n"
-    "{\"event\": \"epoch\", \"epoch\": 3, \"train_loss\": 1, \"valid_loss\": 1.5, "
+    "{\"event\": \"stopped\", \"epoch\": 2, \"step\": 2, \"valid_loss\": 0}\n"
+    "{\"event\": \"epoch\", \"epoch\": 3, \"step\": 3, \"train_loss\": 1, \"valid_loss\": 1.5, "
     "\"valid_accuracy\": 0.75}\n"
-    "{\"event\": \"epoch\", \"epoch\": 4, \"train_loss\": 0.1, \"valid_loss\": 0.1";
+    "{\"event\": \"epoch\", \"epoch\": 4, \"step\": 4, \"train_loss\": 0.1, \"valid_loss\": 0.1";
 
 static void check_result(const char *by, rnn_config *config, double value, uint64_t epoch,
                          const char *name)
@@ -162,9 +162,25 @@ static void languages_go_by_loss(void **state)
     rnn_config config = {.loss.type = RNN_LOSS_CROSS_ENTROPY, .checkpoint.best = RNN_BEST_AUTO};
 
     (void)state;
-    write_lines("{\"event\": \"epoch\", \"epoch\": 3, \"train_loss\": 2, \"test_loss\": 1.25, "
-                "\"test_accuracy\": 0.5, \"test_perplexity\": 3.5}\n");
+    write_lines(
+        "{\"event\": \"epoch\", \"epoch\": 3, \"step\": 3, \"train_loss\": 2, \"test_loss\": 1.25, "
+        "\"test_accuracy\": 0.5, \"test_perplexity\": 3.5}\n");
     check_result(NULL, &config, 1.25, 3, "test_loss");
+}
+
+/* What a resumed run does again stands in place of what it did at first. */
+static void epochs_that_do_not_count_are_left_out(void **state)
+{
+    rnn_config config = {.loss.type = RNN_LOSS_MSE};
+
+    (void)state;
+    write_lines("{\"event\": \"epoch\", \"epoch\": 1, \"step\": 1, \"test_loss\": 4}\n"
+                "{\"event\": \"epoch\", \"epoch\": 2, \"step\": 2, \"test_loss\": 1}\n"
+                "{\"event\": \"epoch\", \"epoch\": 1e300, \"step\": 2, \"test_loss\": 0}\n"
+                "{\"event\": \"resume\", \"epoch\": 1, \"step\": 1}\n"
+                "{\"event\": \"epoch\", \"epoch\": 2, \"step\": 2, \"test_loss\": 3}\n"
+                "{\"event\": \"epoch\", \"epoch\": 3, \"step\": 3, \"test_loss\": 2}\n");
+    check_result(NULL, &config, 2.0, 3, "test_loss");
 }
 
 static void no_file_is_no_result(void **state)
@@ -203,6 +219,8 @@ int main(void)
         cmocka_unit_test(other_forms_are_refused),
         cmocka_unit_test_setup_teardown(the_best_epoch_is_found, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(languages_go_by_loss, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(epochs_that_do_not_count_are_left_out, enter_folder,
+                                        leave_folder),
         cmocka_unit_test_setup_teardown(no_file_is_no_result, enter_folder, leave_folder),
         cmocka_unit_test(unknown_metrics_are_refused),
     };
