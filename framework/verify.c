@@ -11,10 +11,9 @@
 #include "framework/checkpoint.h"
 #include "framework/exchange.h"
 #include "framework/file_io.h"
+#include "framework/metrics_file.h"
 #include "kernels/digest.h"
 #include "kernels/memory.h"
-
-static const size_t MAX_METRICS_SIZE = (size_t)1 << 30;
 
 typedef struct tally {
     FILE *out;
@@ -24,62 +23,49 @@ typedef struct tally {
 
 /* -- What metrics.jsonl says ------------------------------------------------------------------- */
 
-/* The number or text after a key of one of our own lines; NULL if it has no such key. */
-static const char *find_value(const char *line, const char *key)
-{
-    const char *found = strstr(line, key);
-
-    return found != NULL ? found + strlen(key) : NULL;
-}
-
-/* The digest of the last epoch in `text` that ended with this step; false if there is none. */
-static bool find_digest(char *text, uint64_t step, uint64_t *digest)
-{
-    bool found = false;
-    char *line;
-
-    while ((line = strsep(&text, "\n")) != NULL) {
-        const char *at = find_value(line, "\"step\": "), *hex = find_value(line, "\"digest\": \"");
-
-        if (at == NULL || hex == NULL || strtoull(at, NULL, 10) != step)
-            continue;
-        *digest = strtoull(hex, NULL, 16);
-        found = true;
-    }
-    return found;
-}
-
 /* metrics.jsonl in the folder of a checkpoint; a run may have none. */
-static rnn_status read_metrics(const char *checkpoint, char **text)
+static rnn_status read_metrics(rnn_metrics_log *log, const char *checkpoint)
 {
     const char *slash = strrchr(checkpoint, '/');
     int length = slash != NULL ? (int)(slash + 1 - checkpoint) : 0;
-    size_t n_bytes;
     char *path;
     rnn_status st;
 
-    *text = NULL;
+    *log = (rnn_metrics_log){0};
     RNN_TRY(rnn_path_print(&path, "%.*smetrics.jsonl", length, checkpoint));
-    st = access(path, F_OK) == 0 ? rnn_file_read(path, MAX_METRICS_SIZE, (void **)text, &n_bytes)
-                                 : RNN_OK;
+    st = access(path, F_OK) == 0 ? rnn_metrics_log_read(log, path) : RNN_OK;
     rnn_free(path);
     return st;
+}
+
+/* The digest of the epoch that ended with this step; false if there is none. */
+static bool find_digest(const rnn_metrics_log *log, uint64_t step, uint64_t *digest)
+{
+    for (size_t i = 0; i < log->n_epochs; i++) {
+        const rnn_metrics_line *line = &log->epochs[i];
+
+        if (line->step == (double)step && line->digest[0] != '\0') {
+            *digest = strtoull(line->digest, NULL, 16);
+            return true;
+        }
+    }
+    return false;
 }
 
 static rnn_status compare_digests(const char *path, uint64_t step, uint64_t digest, bool *is_noted)
 {
     uint64_t noted = 0;
-    char *text;
+    rnn_metrics_log log;
+    rnn_status st = read_metrics(&log, path);
 
-    RNN_TRY(read_metrics(path, &text));
-    *is_noted = text != NULL && find_digest(text, step, &noted);
-    rnn_free(text);
+    *is_noted = st == RNN_OK && find_digest(&log, step, &noted);
+    rnn_metrics_log_free(&log);
     if (*is_noted && noted != digest)
         return RNN_FAIL(RNN_ERR_DATA,
                         "%s: its parameters have the digest %016" PRIx64
                         ", metrics.jsonl has %016" PRIx64 " for step %" PRIu64,
                         path, digest, noted, step);
-    return RNN_OK;
+    return st;
 }
 
 /* -- One checkpoint ---------------------------------------------------------------------------- */
