@@ -233,16 +233,25 @@ static rnn_status take_end(rnn_sweep_data *sweep, rnn_sweep_run *run, int status
     return rnn_sweep_write_tables(sweep);
 }
 
+/* Of all that have ended, also after a failure: one SIGCHLD may stand for several of them. */
 static rnn_status take_ends(rnn_sweep_data *sweep)
 {
+    rnn_status st = RNN_OK;
     int status;
     pid_t process;
 
-    while ((process = waitpid(-1, &status, WNOHANG)) > 0)
-        for (size_t i = 0; i < sweep->grid.n_points; i++)
-            if (sweep->runs[i].state == RNN_SWEEP_RUNNING && sweep->runs[i].process == process)
-                RNN_TRY(take_end(sweep, &sweep->runs[i], status));
-    return RNN_OK;
+    while ((process = waitpid(-1, &status, WNOHANG)) > 0) {
+        for (size_t i = 0; i < sweep->grid.n_points; i++) {
+            rnn_sweep_run *run = &sweep->runs[i];
+            rnn_status taken = RNN_OK;
+
+            if (run->state == RNN_SWEEP_RUNNING && run->process == process)
+                taken = take_end(sweep, run, status);
+            if (st == RNN_OK)
+                st = taken;
+        }
+    }
+    return st;
 }
 
 static void ask_to_stop(rnn_sweep_data *sweep)

@@ -44,6 +44,9 @@ static rnn_status add_value(rnn_grid_axis *axis, const char *text, size_t length
 {
     char *value;
 
+    if (axis->n_values == RNN_GRID_MAX_POINTS) /* before all of them are compared */
+        return RNN_FAIL(RNN_ERR_USAGE, "--grid %s: more than %d values", axis->key,
+                        RNN_GRID_MAX_POINTS);
     if (length == 0)
         return RNN_FAIL(RNN_ERR_USAGE,
                         "--grid %s: a value is empty, expected KEY=VALUE,VALUE as in "
