@@ -10,6 +10,7 @@
 #include "framework/config_keys.h"
 #include "framework/exchange.h"
 #include "framework/fit_file.h"
+#include "framework/json_line.h"
 #include "framework/onnx.h"
 #include "kernels/digest.h"
 #include "kernels/memory.h"
@@ -109,20 +110,6 @@ static rnn_status find_output_scale(exporter *e)
 
 /* -- Properties -------------------------------------------------------------------------------- */
 
-static void print_json(const char *text, FILE *out)
-{
-    fputc('"', out);
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if (c < ' ')
-            fprintf(out, "\\u%04x", c);
-        else
-            fprintf(out, "%s%c", c == '"' || c == '\\' ? "\\" : "", c);
-    }
-    fputc('"', out);
-}
-
 static rnn_status print_names(exporter *e)
 {
     size_t size;
@@ -133,7 +120,7 @@ static rnn_status print_names(exporter *e)
     out = open_memstream(&e->names, &size);
     for (size_t i = 0; out != NULL && i < e->fit.n_texts; i++) {
         fputs(i == 0 ? "[" : ", ", out);
-        print_json(e->fit.texts[i], out);
+        rnn_json_print_text(out, e->fit.texts[i]);
     }
     if (out != NULL)
         fputs("]", out);

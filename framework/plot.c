@@ -1,7 +1,5 @@
 #include "framework/plot.h"
 
-#include <string.h>
-
 #include "framework/chart_text.h"
 #include "framework/file_io.h"
 #include "framework/plot_gnuplot.h"
@@ -15,12 +13,9 @@ typedef enum file_kind { FORMAT_SVG, FORMAT_PNG, FORMAT_HTML, N_FORMATS } file_k
 static rnn_status find_format(const char *output, file_kind *found)
 {
     static const char *const endings[N_FORMATS] = {".svg", ".png", ".html"};
-    size_t length = strlen(output);
 
     for (int f = 0; f < N_FORMATS; f++) {
-        size_t n = strlen(endings[f]);
-
-        if (length > n && strcmp(output + length - n, endings[f]) == 0) {
+        if (rnn_path_has_ending(output, endings[f])) {
             *found = (file_kind)f;
             return RNN_OK;
         }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "framework/file_io.h"
+#include "framework/json_line.h"
 #include "framework/sweep_parts.h"
 #include "kernels/memory.h"
 
@@ -161,27 +162,13 @@ static void write_tsv(const rnn_sweep_data *sweep, FILE *file)
     }
 }
 
-static void write_string(FILE *file, const char *text)
-{
-    fputc('"', file);
-    for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\')
-            fprintf(file, "\\%c", *text);
-        else if ((unsigned char)*text < ' ')
-            fprintf(file, "\\u%04x", (unsigned)*text);
-        else
-            fputc(*text, file);
-    }
-    fputc('"', file);
-}
-
 static void write_jsonl(const rnn_sweep_data *sweep, FILE *file)
 {
     for (size_t i = 0; i < sweep->grid.n_points; i++) {
         const rnn_sweep_run *run = &sweep->runs[i];
 
         fputs("{\"folder\": ", file);
-        write_string(file, run->folder);
+        rnn_json_print_text(file, run->folder);
         fprintf(file, ", \"state\": \"%s\", \"status\": %d, \"metric\": \"%s\", \"value\": ",
                 rnn_sweep_state_name(run->state), run->status, metric_name(sweep));
         write_number(file, "%.9g", run->result.value, "null");
@@ -191,9 +178,9 @@ static void write_jsonl(const rnn_sweep_data *sweep, FILE *file)
         fputs(", \"set\": {", file);
         for (size_t a = 0; a < sweep->grid.n_axes; a++) {
             fputs(a > 0 ? ", " : "", file);
-            write_string(file, sweep->grid.axes[a].key);
+            rnn_json_print_text(file, sweep->grid.axes[a].key);
             fputs(": ", file);
-            write_string(file, rnn_grid_value(&sweep->grid, i, a));
+            rnn_json_print_text(file, rnn_grid_value(&sweep->grid, i, a));
         }
         fputs("}}\n", file);
     }
