@@ -1,5 +1,6 @@
 #include "framework/plot_panels.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,22 +64,23 @@ static void find_limits(const rnn_plot_panel *panel, double *low, double *high)
     }
 }
 
-/* Room around the points; a flat curve has its value in the middle. */
+/* Room around the points; a flat curve has its value in the middle. An axis ends where numbers do.
+ */
 static void set_axis(rnn_plot_panel *panel, bool may_be_log)
 {
     double low, high, room;
 
     find_limits(panel, &low, &high);
-    panel->is_log = may_be_log && low > 0 && high / low >= LOG_FROM_RATIO;
+    panel->is_log = may_be_log && low > 0 && high / low >= LOG_FROM_RATIO && isfinite(high / low);
     if (panel->is_log) {
         room = pow(high / low, 0.05);
         panel->low = low / room;
         panel->high = high * room;
         return;
     }
-    room = high > low ? 0.05 * (high - low) : fabs(high) > 0 ? 0.5 * fabs(high) : 1.0;
-    panel->low = low >= 0 && low - room < 0 ? 0.0 : low - room;
-    panel->high = high + room;
+    room = high > low ? 0.05 * high - 0.05 * low : fabs(high) > 0 ? 0.5 * fabs(high) : 1.0;
+    panel->low = low >= 0 && low - room < 0 ? 0.0 : fmax(low - room, -0.25 * DBL_MAX);
+    panel->high = fmin(high + room, 0.25 * DBL_MAX);
 }
 
 static rnn_plot_panel *begin_panel(rnn_plot *plot, const char *title)
@@ -178,6 +180,8 @@ void rnn_plot_free(rnn_plot *plot)
     *plot = (rnn_plot){0};
 }
 
+static const double MAX_SECONDS = 1e12; /* 30,000 years: no time that an epoch took */
+
 bool rnn_plot_time(const rnn_plot_run *run, size_t first, size_t last, rnn_time_split *split)
 {
     bool has_any = false;
@@ -187,8 +191,10 @@ bool rnn_plot_time(const rnn_plot_run *run, size_t first, size_t last, rnn_time_
         for (int part = 0; part < RNN_TIME_N_PARTS; part++) {
             double seconds = run->log.epochs[i].values[RNN_FIELD_TIME + part];
 
-            has_any |= seconds > 0;
-            split->seconds[part] += seconds > 0 ? seconds : 0.0;
+            if (!(seconds > 0 && seconds < MAX_SECONDS))
+                continue;
+            has_any = true;
+            split->seconds[part] += seconds;
         }
     }
     return has_any;

@@ -11,7 +11,7 @@
 #include "framework/plot_text.h"
 #include "kernels/memory.h"
 
-enum { BAR_WIDTH = 30, MIN_CHART = 5, MAX_CHART = 16, CHART_EXTRA = 4, N_LINES = 10 };
+enum { BAR_WIDTH = 30, MIN_CHART = 5, MAX_CHART = 16, CHART_EXTRA = 4, N_LINES = 11 };
 
 static const rnn_metrics_line *last_epoch(const rnn_top_view *view)
 {
@@ -38,15 +38,16 @@ double rnn_top_seconds_left(const rnn_top_view *view)
 {
     const rnn_progress_now *now = &view->now;
     const rnn_metrics_line *last = last_epoch(view);
-    double per_epoch = epoch_seconds(view), epochs_left;
+    double per_epoch = epoch_seconds(view), epochs_left, steps_left;
 
     if (!view->has_now || now->total_steps == 0 || now->n_batches == 0 || now->step == 0)
         return (double)NAN;
+    steps_left = fmax(0.0, (double)now->total_steps - (double)now->step);
     if (now->epoch > 0 && last != NULL && last->step > 0) /* steps may be of several batches */
-        epochs_left = (double)(now->total_steps - now->step) / (last->step / last->epoch);
+        epochs_left = steps_left / (last->step / last->epoch);
     else
-        epochs_left = (double)(now->total_steps - now->step) * (double)now->batch /
-                      ((double)now->step * (double)now->n_batches);
+        epochs_left =
+            steps_left * (double)now->batch / ((double)now->step * (double)now->n_batches);
     return epochs_left * per_epoch;
 }
 
@@ -55,7 +56,7 @@ double rnn_top_seconds_left(const rnn_top_view *view)
 static const char *state_of(const rnn_top_view *view)
 {
     if (!view->has_now)
-        return "no " RNN_PROGRESS_FILE ", so only its epochs are known";
+        return "no " RNN_PROGRESS_FILE " that can be read, so only its epochs are known";
     if (view->now.state == RNN_RUN_TRAINS && view->life == RNN_LIFE_ENDED)
         return "ended without a word: killed?";
     return rnn_run_state_name(view->now.state);
@@ -251,6 +252,10 @@ static void print_facts(const rnn_top_view *view, FILE *out)
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
         if (has_metric(view, shown[i]))
             print_metric(view, shown[i], out);
+    if (view->run.log.n_bad > 0)
+        fprintf(out, "%-10s %zu of %zu lines of metrics.jsonl left out; %s\n", "NOTE",
+                view->run.log.n_bad, view->run.log.n_lines + view->run.log.n_bad,
+                view->run.log.first_bad);
     print_speed(view, out);
     print_checkpoint(view, out);
     print_time(view, out);
@@ -269,7 +274,10 @@ rnn_status rnn_top_print(const rnn_top_view *view, size_t width, size_t height, 
 
 void rnn_top_print_line(const rnn_metrics_line *line, FILE *out)
 {
-    fprintf(out, "%-8s", line->event);
+    char event[sizeof line->event];
+
+    rnn_text_make_printable(event, sizeof event, line->event);
+    fprintf(out, "%-8s", event);
     if (!isnan(line->epoch))
         fprintf(out, " epoch %.0f", line->epoch);
     if (!isnan(line->step))

@@ -136,6 +136,30 @@ static void wide_ranges_are_logarithmic(void **state)
     free_plot(&plot, 1);
 }
 
+static void axes_end_where_numbers_do(void **state)
+{
+    static const char *const path[] = {"a"};
+    rnn_time_split split;
+    rnn_plot plot;
+
+    (void)state;
+    write_run("a",
+              EPOCH(1, "\"train_loss\": 1.7e308, \"train_accuracy\": 1, \"time_data\": 1e308, "
+                       "\"lr\": 1e308")
+                  EPOCH(2, "\"train_loss\": -1.7e308, \"train_accuracy\": 1, \"time_data\": 2, "
+                           "\"lr\": 1e-300"));
+    plot = make_plot(path, 1);
+    assert_int_equal(plot.n_panels, 3); /* loss, accuracy, learning rate */
+    for (size_t i = 0; i < plot.n_panels; i++) {
+        assert_true(isfinite(plot.panels[i].high - plot.panels[i].low));
+        assert_true(plot.panels[i].low < plot.panels[i].high);
+        assert_false(plot.panels[i].is_log); /* the ratio of the rates is no number */
+    }
+    assert_true(rnn_plot_time(&runs[0], 0, 2, &split));
+    assert_true(split.seconds[RNN_TIME_DATA] == 2.0);
+    free_plot(&plot, 1);
+}
+
 /* -- Texts ------------------------------------------------------------------------------------- */
 
 static void names_cannot_do_harm(void **state)
@@ -291,8 +315,32 @@ static void the_time_that_is_left_goes_by_epochs(void **state)
     epoch.values[RNN_FIELD_SECONDS] = 21; /* with its evaluation, 3 s a batch */
     view.run.log = (rnn_metrics_log){.epochs = &epoch, .n_epochs = 1};
     assert_true(fabs(rnn_top_seconds_left(&view) - 53 * 3.0) < 1e-9);
+    view.now.step = 71; /* the run was made shorter */
+    assert_true(rnn_top_seconds_left(&view) == 0.0);
     view.now.step = 0;
     assert_true(isnan(rnn_top_seconds_left(&view)));
+}
+
+/* What lines of metrics.jsonl have cannot steer a terminal, and those that are none are told. */
+static void lines_are_shown_as_they_are(void **state)
+{
+    static const char good[] = "{\"event\": \"\\u001b[2J\"}\n", bad[] = "{\"event\"\n";
+    rnn_top_view view = {.run = {.name = "a", .folder = (char[]){"."}}, .has_log = true};
+    size_t n_taken, n_bytes;
+    char *printed = NULL;
+    FILE *out = open_memstream(&printed, &n_bytes);
+
+    (void)state;
+    OK(rnn_metrics_log_add(&view.run.log, good, strlen(good), &n_taken));
+    OK(rnn_metrics_log_add(&view.run.log, bad, strlen(bad), &n_taken));
+    rnn_top_print_line(&view.run.log.last, out);
+    OK(rnn_top_print(&view, 80, 24, out));
+    assert_int_equal(fclose(out), 0);
+    assert_null(strchr(printed, '\x1b'));
+    assert_non_null(strstr(printed, "?[2J"));
+    assert_non_null(strstr(printed, "1 of 2 lines of metrics.jsonl left out; line 2: column 9: "));
+    free(printed);
+    rnn_metrics_log_free(&view.run.log);
 }
 
 int main(void)
@@ -302,6 +350,7 @@ int main(void)
         IN_FOLDER(runs_without_epochs_are_refused),
         IN_FOLDER(panels_are_those_that_have_points),
         IN_FOLDER(wide_ranges_are_logarithmic),
+        IN_FOLDER(axes_end_where_numbers_do),
         IN_FOLDER(names_cannot_do_harm),
         cmocka_unit_test(durations_are_short),
         cmocka_unit_test(configurations_are_compared_by_keys),
@@ -309,6 +358,7 @@ int main(void)
         IN_FOLDER(time_is_added_up),
         cmocka_unit_test(splits_are_differences_and_the_rest),
         cmocka_unit_test(the_time_that_is_left_goes_by_epochs),
+        IN_FOLDER(lines_are_shown_as_they_are),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
