@@ -159,8 +159,21 @@ done:
     return st;
 }
 
+/* Renaming would put a file in the place of /dev/null. */
+static rnn_status check_replaceable(const char *path)
+{
+    struct stat info;
+
+    if (lstat(path, &info) == 0 &&
+        (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode) || S_ISSOCK(info.st_mode)))
+        return RNN_FAIL(RNN_ERR_IO, "cannot write '%s': expected a file, found a device or socket",
+                        path);
+    return RNN_OK;
+}
+
 rnn_status rnn_file_write(const char *path, const void *bytes, size_t n_bytes)
 {
+    RNN_TRY(check_replaceable(path));
     return replace(path, &(content){.bytes = bytes, .n_bytes = n_bytes}, create_file);
 }
 

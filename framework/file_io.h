@@ -16,7 +16,8 @@
  * Writes bytes to `path`: a temporary name beside it (O_EXCL), write loop, fsync, close, rename,
  * fsync of the folder. On failure (RNN_ERR_IO with file, operation, errno text) the temporary file
  * is removed and an existing `path` is untouched; only if the last step fails, the sync of the
- * folder, `path` is already the new file. EINTR and short writes are handled.
+ * folder, `path` is already the new file. EINTR and short writes are handled. A device or a
+ * socket is not replaced: RNN_ERR_IO.
  */
 rnn_status rnn_file_write(const char *path, const void *bytes, size_t n_bytes);
 

@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -110,6 +112,23 @@ static void writing_over_a_folder_fails_and_leaves_nothing(void **state)
     assert_refused(RNN_ERR_IO, rnn_file_write("folder", "x", 1), "'folder'");
     assert_int_equal(count_entries("."), 1);
     assert_int_equal(count_entries("folder"), 0);
+}
+
+/* As over a device, which takes a superuser to make. */
+static void writing_over_a_socket_fails_and_leaves_it(void **state)
+{
+    const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "socket"};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct stat info;
+
+    (void)state;
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_refused(RNN_ERR_IO, rnn_file_write("socket", "x", 1),
+                   "'socket': expected a file, found a device or socket");
+    assert_int_equal(stat("socket", &info), 0);
+    assert_true(S_ISSOCK(info.st_mode));
+    assert_int_equal(count_entries("."), 1);
+    close(fd);
 }
 
 /* A limit on file size stands for a full disk: some bytes go through, then write fails. */
@@ -312,6 +331,7 @@ int main(void)
         IN_FOLDER(writing_is_not_stopped_by_a_dead_namesake),
         IN_FOLDER(writing_into_a_missing_folder_fails),
         IN_FOLDER(writing_over_a_folder_fails_and_leaves_nothing),
+        IN_FOLDER(writing_over_a_socket_fails_and_leaves_it),
         IN_FOLDER(a_failing_write_keeps_the_old_file),
         IN_FOLDER(reading_a_file_that_is_too_large_fails),
         IN_FOLDER(only_regular_files_are_read),
