@@ -86,7 +86,7 @@ static void two_marked_numbers_make_the_target(void **state)
         }
     }
     for (size_t t = 0; t < T; t++) /* 40 or 33.3 are expected */
-        assert_in_range(n_at[t], 15, 70);
+        assert_true(n_at[t] >= 15 && n_at[t] <= 70);
     assert_true(sum > 0.48 * N_TRAIN * T && sum < 0.52 * N_TRAIN * T);
     rnn_dataset_destroy(&dataset);
 }
