@@ -62,7 +62,7 @@ static rnn_status write_picture(const rnn_plot *plot, const char *output, file_k
 static rnn_status draw_file(const rnn_plot_cfg *cfg, const rnn_plot *plot, FILE *out)
 {
     char *output;
-    file_kind format;
+    file_kind format = FORMAT_SVG;
     rnn_status st;
 
     if (cfg->output != NULL)

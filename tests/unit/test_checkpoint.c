@@ -1029,7 +1029,8 @@ enum { N_BLOCKS = 4 };
 
 static float states[2][3][2] = {{{1.0f, -0.0f}, {2.5f, 3.0f}, {4.0f, 5.0f}}, {{6.0f, 1e-42f}}};
 static double means[3] = {0.1, -1e300, 5e-324};
-static char words[3][4] = {"a", "\xC3\xA9\n!", ""}; /* one that fills its row, one that is empty */
+static char words[3][4] = {
+    "a", {(char)0xC3, (char)0xA9, '\n', '!'}, ""}; /* one that fills its row, one that is empty */
 
 static const rnn_block written_blocks[N_BLOCKS] = {
     {"state/0_lstm/h", RNN_BLOCK_FLOAT32, 3, {2, 3, 2}, states},
