@@ -16,18 +16,25 @@ static void set_dims(rnn_onnx_value *value, bool is_single, bool batch_first, si
         value->dims[value->n_dims++] = (rnn_onnx_dim){NULL, n};
 }
 
-/* -- Input ------------------------------------------------------------------------------------- */
+/* One operation with a number for each feature. */
+typedef struct scaling_step {
+    const char *operation, *name;
+    const double *numbers; /* [n] */
+} scaling_step;
 
 /* Computes in double, as the readers of data do, so that a large mean costs no digits. */
-static const char *scale_input(rnn_onnx_graph *g, const rnn_onnx_cfg *cfg, const char *x)
+static const char *scale(rnn_onnx_graph *g, const char *value, size_t n, scaling_step first,
+                         scaling_step second)
 {
-    size_t n = rnn_model_input(cfg->model).n_features;
-
-    x = rnn_onnx_cast(g, x, ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE);
-    x = rnn_onnx_apply(g, "Sub", x, rnn_onnx_doubles(g, "x_offset", cfg->x_offset, n));
-    x = rnn_onnx_apply(g, "Div", x, rnn_onnx_doubles(g, "x_scale", cfg->x_scale, n));
-    return rnn_onnx_cast(g, x, ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT);
+    value = rnn_onnx_cast(g, value, ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE);
+    value = rnn_onnx_apply(g, first.operation, value,
+                           rnn_onnx_doubles(g, first.name, first.numbers, n));
+    value = rnn_onnx_apply(g, second.operation, value,
+                           rnn_onnx_doubles(g, second.name, second.numbers, n));
+    return rnn_onnx_cast(g, value, ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT);
 }
+
+/* -- Input ------------------------------------------------------------------------------------- */
 
 static void add_inputs(rnn_onnx_flow *flow, const rnn_onnx_cfg *cfg)
 {
@@ -50,22 +57,14 @@ static void add_inputs(rnn_onnx_flow *flow, const rnn_onnx_cfg *cfg)
         rnn_onnx_add_input(g, &lengths);
     flow->value = x.name;
     if (cfg->x_offset != NULL)
-        flow->value = scale_input(g, cfg, flow->value);
+        flow->value = scale(g, flow->value, input.n_features,
+                            (scaling_step){"Sub", "x_offset", cfg->x_offset},
+                            (scaling_step){"Div", "x_scale", cfg->x_scale});
     if (batch_first)
         flow->value = rnn_onnx_swap_first(g, flow->value, x.n_dims);
 }
 
 /* -- Output ------------------------------------------------------------------------------------ */
-
-static const char *scale_output(rnn_onnx_graph *g, const rnn_onnx_cfg *cfg, const char *y)
-{
-    size_t n = rnn_model_output(cfg->model).n_features;
-
-    y = rnn_onnx_cast(g, y, ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE);
-    y = rnn_onnx_apply(g, "Mul", y, rnn_onnx_doubles(g, "y_scale", cfg->y_scale, n));
-    y = rnn_onnx_apply(g, "Add", y, rnn_onnx_doubles(g, "y_offset", cfg->y_offset, n));
-    return rnn_onnx_cast(g, y, ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT);
-}
 
 /* An output of the graph from a value in our order. */
 static void add_output(rnn_onnx_flow *flow, const char *from, const char *name, const char *doc,
@@ -103,7 +102,11 @@ static void add_outputs(rnn_onnx_flow *flow, const rnn_onnx_cfg *cfg)
         rnn_onnx_add_select(flow, RNN_SELECT_LAST);
         is_single = true;
     }
-    y = cfg->y_offset != NULL ? scale_output(flow->graph, cfg, flow->value) : flow->value;
+    y = flow->value;
+    if (cfg->y_offset != NULL)
+        y = scale(flow->graph, y, rnn_model_output(cfg->model).n_features,
+                  (scaling_step){"Mul", "y_scale", cfg->y_scale},
+                  (scaling_step){"Add", "y_offset", cfg->y_offset});
     add_output(flow, y, "y",
                cfg->answer == RNN_ONNX_VALUES ? "answers, in the data's units"
                                               : "scores before softmax or sigmoid",
