@@ -7,34 +7,10 @@
 #include <unistd.h>
 
 #include "datasets/files.h"
-#include "kernels/hdf5_lock.h"
 #include "kernels/memory.h"
 
-enum { N_SIGNATURE = 8, FIRST_USER_BLOCK = 512, NAME_LENGTH = 256, TARGET_LENGTH = 1024 };
+enum { FIRST_USER_BLOCK = 512, NAME_LENGTH = 256, TARGET_LENGTH = 1024 };
 enum { MAX_LINKS = 16, MAX_SHOWN = 12, LIST_LENGTH = 320 };
-
-static const unsigned char signature[N_SIGNATURE] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'};
-
-/* -- libhdf5 ------------------------------------------------------------------------------------*/
-
-void rnn_hdf5_enter(void)
-{
-    rnn_hdf5_lock();
-    H5open();
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* every thread has its own */
-    H5PLset_loading_state(0);
-}
-
-void rnn_hdf5_leave(void)
-{
-    rnn_hdf5_unlock();
-}
-
-void rnn_hdf5_release(hid_t id)
-{
-    if (id >= 0)
-        H5Idec_ref(id);
-}
 
 /* -- Names --------------------------------------------------------------------------------------*/
 
@@ -172,8 +148,9 @@ rnn_status rnn_hdf5_open_object(const rnn_hdf5_file *file, const char *name, hid
 
 bool rnn_hdf5_has_signature(const unsigned char *bytes, size_t n)
 {
-    for (size_t at = 0; at + N_SIGNATURE <= n; at = at > 0 ? 2 * at : FIRST_USER_BLOCK)
-        if (memcmp(bytes + at, signature, N_SIGNATURE) == 0)
+    for (size_t at = 0; at + RNN_HDF5_SIGNATURE_LENGTH <= n;
+         at = at > 0 ? 2 * at : FIRST_USER_BLOCK)
+        if (memcmp(bytes + at, rnn_hdf5_signature, RNN_HDF5_SIGNATURE_LENGTH) == 0)
             return true;
     return false;
 }
@@ -181,15 +158,16 @@ bool rnn_hdf5_has_signature(const unsigned char *bytes, size_t n)
 /* The same for a file of any size; a user block may be in front of it. */
 static rnn_status check_signature(int fd, const char *path, size_t *n_bytes)
 {
-    unsigned char found[N_SIGNATURE];
+    unsigned char found[RNN_HDF5_SIGNATURE_LENGTH];
     struct stat info;
 
     if (fstat(fd, &info) != 0)
         return RNN_FAIL(RNN_ERR_NOINPUT, "cannot open '%s'", path);
     *n_bytes = (size_t)info.st_size;
-    for (size_t at = 0; at + N_SIGNATURE <= *n_bytes; at = at > 0 ? 2 * at : FIRST_USER_BLOCK)
-        if (pread(fd, found, N_SIGNATURE, (off_t)at) == N_SIGNATURE &&
-            memcmp(found, signature, N_SIGNATURE) == 0)
+    for (size_t at = 0; at + RNN_HDF5_SIGNATURE_LENGTH <= *n_bytes;
+         at = at > 0 ? 2 * at : FIRST_USER_BLOCK)
+        if (pread(fd, found, RNN_HDF5_SIGNATURE_LENGTH, (off_t)at) == RNN_HDF5_SIGNATURE_LENGTH &&
+            memcmp(found, rnn_hdf5_signature, RNN_HDF5_SIGNATURE_LENGTH) == 0)
             return RNN_OK;
     return RNN_FAIL(RNN_ERR_DATA, "%s: not an HDF5 file: it lacks the signature", path);
 }

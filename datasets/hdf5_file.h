@@ -7,6 +7,7 @@
 #include <hdf5.h>
 
 #include "datasets/hdf5_array.h"
+#include "kernels/hdf5_library.h"
 
 struct rnn_hdf5_file {
     char *path;       /* of the file */
@@ -15,16 +16,6 @@ struct rnn_hdf5_file {
     int fd;         /* libhdf5's own, to read from beside it */
     size_t n_bytes; /* of the file */
 };
-
-/*
- * Between these two, and only there, libhdf5 is called. It prints nothing and loads no code that a
- * file asks for.
- */
-void rnn_hdf5_enter(void);
-void rnn_hdf5_leave(void);
-
-/* Releases an object of any type; accepts an invalid one. */
-void rnn_hdf5_release(hid_t id);
 
 /*
  * Opens what `name`, which may have several parts, names in the group; if that is a dataset, with

@@ -105,7 +105,7 @@ static rnn_status read_sealed(const char *path, char **file, size_t *n_image)
 
 rnn_status rnn_checkpoint_recognize(const char *path, bool *is_hdf5)
 {
-    return rnn_file_begins_with(path, rnn_h5_signature, RNN_H5_SIGNATURE_LENGTH, is_hdf5);
+    return rnn_file_begins_with(path, rnn_hdf5_signature, RNN_HDF5_SIGNATURE_LENGTH, is_hdf5);
 }
 
 rnn_status rnn_checkpoint_read_config(const char *path, char **config)

@@ -171,11 +171,4 @@ rnn_status rnn_checkpoint_list(const char *folder, char ***names, size_t *n);
  * *moved_to (rnn_free memory) is NULL if there was nothing to move. */
 rnn_status rnn_checkpoint_set_aside(const char *folder, char **moved_to);
 
-/* Starts libhdf5, before anything else needs it: one that could not start would fail later, on
- * files that are sound. RNN_ERR_MEMORY. */
-rnn_status rnn_checkpoint_start_library(void);
-
-/* "HDF5 1.10.8"; static. */
-const char *rnn_checkpoint_library(void);
-
 #endif

@@ -105,9 +105,9 @@ static rnn_status take_attribute(const visit *group, const char *name)
         st = add_text(group->items, group->place->path, name, text);
     else
         st = rnn_h5_refuse(group->place, "has an attribute %.40s that cannot be read", name);
-    rnn_h5_release(type);
-    rnn_h5_release(space);
-    rnn_h5_release(attribute);
+    rnn_hdf5_release(type);
+    rnn_hdf5_release(space);
+    rnn_hdf5_release(attribute);
     return st;
 }
 
@@ -186,7 +186,7 @@ static rnn_status take_dataset(rnn_items *items, const rnn_h5_place *dataset)
     RNN_TRY(add_item(items, name, &item));
     type = H5Dget_type(dataset->id);
     st = load_dataset(dataset, type, item);
-    rnn_h5_release(type);
+    rnn_hdf5_release(type);
     return st;
 }
 
@@ -208,7 +208,7 @@ static rnn_status take_link(const visit *group, const char *name)
         st = take_dataset(group->items, &child);
     else
         st = rnn_h5_refuse(&child, "is neither a group nor a dataset");
-    rnn_h5_release(child.id);
+    rnn_hdf5_release(child.id);
     return st;
 }
 

@@ -8,7 +8,6 @@
 
 #include "framework/checkpoint.h"
 #include "framework/hdf5_image.h"
-#include "kernels/hdf5_lock.h"
 #include "kernels/vector.h"
 
 const char rnn_ckpt_format[] = "rnntrain-checkpoint";
@@ -96,28 +95,6 @@ rnn_ckpt_param_range rnn_ckpt_layer_params(const rnn_model *model, size_t layer)
 }
 
 /* -- libhdf5 ---------------------------------------------------------------------------------- */
-
-rnn_status rnn_checkpoint_start_library(void)
-{
-    herr_t started;
-
-    rnn_hdf5_lock();
-    started = H5open();
-    rnn_hdf5_unlock();
-    if (started < 0)
-        return RNN_FAIL(RNN_ERR_MEMORY, "cannot start libhdf5: it got less memory than it needs");
-    return RNN_OK;
-}
-
-const char *rnn_checkpoint_library(void)
-{
-    static char text[32];
-    unsigned major, minor, release_number;
-
-    H5get_libversion(&major, &minor, &release_number);
-    snprintf(text, sizeof text, "HDF5 %u.%u.%u", major, minor, release_number);
-    return text;
-}
 
 hid_t rnn_ckpt_column_space(size_t n_rows, size_t n_columns, size_t column)
 {

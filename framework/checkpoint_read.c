@@ -124,9 +124,9 @@ static rnn_status read_number(const rnn_h5_place *at, const char *name, hid_t fi
                            H5Tget_class(file_type) == H5T_FLOAT ? "float" : "integer");
     else if (H5Aread(attribute, type, value) < 0)
         st = rnn_h5_refuse(at, "has an attribute %s that cannot be read", name);
-    rnn_h5_release(found);
-    rnn_h5_release(space);
-    rnn_h5_release(attribute);
+    rnn_hdf5_release(found);
+    rnn_hdf5_release(space);
+    rnn_hdf5_release(attribute);
     return st;
 }
 
@@ -153,9 +153,9 @@ static rnn_status read_text(const rnn_h5_place *at, const char *name, char text[
     else if (H5Aread(attribute, type, text) < 0)
         st = rnn_h5_refuse(at, "has an attribute %s that cannot be read", name);
     rnn_h5_make_printable(text);
-    rnn_h5_release(type);
-    rnn_h5_release(space);
-    rnn_h5_release(attribute);
+    rnn_hdf5_release(type);
+    rnn_hdf5_release(space);
+    rnn_hdf5_release(attribute);
     return st;
 }
 
@@ -264,7 +264,7 @@ static rnn_status check_type(const rnn_h5_place *dataset, hid_t type, const char
     hid_t found = H5Dget_type(dataset->id);
     bool equal = H5Tequal(found, type) > 0;
 
-    rnn_h5_release(found);
+    rnn_hdf5_release(found);
     return equal ? RNN_OK : rnn_h5_refuse(dataset, "is not of type little-endian %s", name);
 }
 
@@ -294,7 +294,7 @@ static rnn_status read_param(const rnn_h5_place *layer, const rnn_param *p, floa
     RNN_TRY_GOTO(st, rnn_h5_check_storage(&dataset, p->count * sizeof *arena), done);
     st = rnn_h5_load(&dataset, H5T_NATIVE_FLOAT, H5S_ALL, arena + p->offset);
 done:
-    rnn_h5_release(dataset.id);
+    rnn_hdf5_release(dataset.id);
     return st;
 }
 
@@ -311,7 +311,7 @@ static rnn_status read_layer(const rnn_h5_place *parent, const rnn_model *model,
     for (size_t k = 0; k < range.count; k++)
         RNN_TRY_GOTO(st, read_param(&layer, rnn_model_param(model, range.first + k), arena), done);
 done:
-    rnn_h5_release(layer.id);
+    rnn_hdf5_release(layer.id);
     return st;
 }
 
@@ -355,7 +355,7 @@ static rnn_status read_state(const rnn_h5_place *optimizer, const char *name,
 
     RNN_TRY(rnn_h5_open_child(optimizer, name, H5I_GROUP, &group));
     st = read_arena(&group, model, arena);
-    rnn_h5_release(group.id);
+    rnn_hdf5_release(group.id);
     return st;
 }
 
@@ -426,8 +426,8 @@ static rnn_status read_metric(const rnn_h5_place *group, staging *s, size_t i)
     memory = rnn_ckpt_column_space(s->n_rows, n_metrics, i);
     st = rnn_h5_load(&dataset, H5T_NATIVE_DOUBLE, memory, s->history);
 done:
-    rnn_h5_release(memory);
-    rnn_h5_release(dataset.id);
+    rnn_hdf5_release(memory);
+    rnn_hdf5_release(dataset.id);
     return st;
 }
 
@@ -449,7 +449,7 @@ static rnn_status read_section(const rnn_h5_place *root, const char *name, stagi
 
     RNN_TRY(rnn_h5_open_child(root, name, H5I_GROUP, &group));
     st = read(&group, s);
-    rnn_h5_release(group.id);
+    rnn_hdf5_release(group.id);
     return st;
 }
 
@@ -582,7 +582,7 @@ static rnn_status read_described_layer(const rnn_h5_place *parent, size_t i, rnn
         return rnn_h5_refuse(parent, "has no layer %zu of a known type", i);
     RNN_TRY(rnn_h5_open_child(parent, name, H5I_GROUP, &group));
     st = read_args(&group, type, i, cfg);
-    rnn_h5_release(group.id);
+    rnn_hdf5_release(group.id);
     return st;
 }
 
@@ -609,7 +609,7 @@ static rnn_status read_layers(const rnn_h5_place *root, void *list)
 
     RNN_TRY(rnn_h5_open_child(root, "model", H5I_GROUP, &group));
     st = read_described_layers(&group, list);
-    rnn_h5_release(group.id);
+    rnn_hdf5_release(group.id);
     return st;
 }
 
@@ -659,7 +659,7 @@ static rnn_status open_block(const rnn_h5_place *root, const char *path, rnn_h5_
     snprintf(name, sizeof name, "%.*s", (int)(slash - path), path);
     RNN_TRY(rnn_h5_open_child(root, name, H5I_GROUP, &group));
     st = open_block(&group, slash + 1, out);
-    rnn_h5_release(group.id);
+    rnn_hdf5_release(group.id);
     return st;
 }
 
@@ -673,8 +673,8 @@ static rnn_status measure_block(const rnn_h5_place *dataset, rnn_block *block, s
     *width = H5Tget_size(found);
     expected = rnn_ckpt_block_type(block->type, *width, true);
     fits = *width > 0 && H5Tequal(found, expected) > 0;
-    rnn_h5_release(expected);
-    rnn_h5_release(found);
+    rnn_hdf5_release(expected);
+    rnn_hdf5_release(found);
     if (!fits)
         return rnn_h5_refuse(dataset, "is not of type %s",
                              has_texts ? "text of fixed length" : "little-endian float");
@@ -705,7 +705,7 @@ static rnn_status load_block(const rnn_h5_place *dataset, rnn_block *block)
     RNN_TRY(rnn_alloc(&block->values, n_bytes, 1, "a block of a checkpoint"));
     type = rnn_ckpt_block_type(block->type, width, false);
     st = rnn_h5_load(dataset, type, H5S_ALL, block->values);
-    rnn_h5_release(type);
+    rnn_hdf5_release(type);
     return st;
 }
 
@@ -718,7 +718,7 @@ static rnn_status read_block(const rnn_h5_place *root, rnn_block *block)
         return RNN_OK;
     RNN_TRY(open_block(root, block->path, &dataset));
     st = load_block(&dataset, block);
-    rnn_h5_release(dataset.id);
+    rnn_hdf5_release(dataset.id);
     return st;
 }
 
@@ -761,8 +761,8 @@ static rnn_status read_config(const rnn_h5_place *root, void *out)
     text = NULL;
 done:
     rnn_free(text);
-    rnn_h5_release(type);
-    rnn_h5_release(dataset.id);
+    rnn_hdf5_release(type);
+    rnn_hdf5_release(dataset.id);
     return st;
 }
 

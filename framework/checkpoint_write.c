@@ -34,8 +34,8 @@ static rnn_status write_attribute(hid_t object, const char *name, hid_t file_typ
     hid_t attribute = H5Acreate2(object, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT);
     herr_t result = H5Awrite(attribute, type, value);
 
-    rnn_h5_release(attribute);
-    rnn_h5_release(space);
+    rnn_hdf5_release(attribute);
+    rnn_hdf5_release(space);
     return result < 0 ? rnn_h5_cannot_write(name) : RNN_OK;
 }
 
@@ -44,7 +44,7 @@ static rnn_status write_text(hid_t object, const char *name, const char *text)
     hid_t type = text_type(strlen(text));
     rnn_status st = write_attribute(object, name, type, type, text);
 
-    rnn_h5_release(type);
+    rnn_hdf5_release(type);
     return st;
 }
 
@@ -108,7 +108,7 @@ static rnn_status write_arena(const writer *w, hid_t parent, const float *arena)
 
             st = rnn_h5_write_param(&w->file, group, p->name, p, arena);
         }
-        rnn_h5_release(group);
+        rnn_hdf5_release(group);
     }
     return st;
 }
@@ -149,7 +149,7 @@ static rnn_status describe_layer(const rnn_model *model, size_t layer, hid_t mod
             RNN_TRY_GOTO(st, write_field(group, &field, &cfg), done);
     }
 done:
-    rnn_h5_release(group);
+    rnn_hdf5_release(group);
     return st;
 }
 
@@ -176,7 +176,7 @@ static rnn_status write_state(const writer *w, hid_t parent, size_t i)
     RNN_TRY(rnn_ckpt_check_finite(w->from->model, values, RNN_ERR_NONFINITE, path));
     RNN_TRY(rnn_h5_write_group(&w->file, parent, name, &group));
     st = write_arena(w, group, values);
-    rnn_h5_release(group);
+    rnn_hdf5_release(group);
     return st;
 }
 
@@ -214,8 +214,8 @@ static rnn_status write_metric(const writer *w, hid_t group, size_t i)
         rnn_h5_write_dataset(&w->file, group, history->names[i], H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE,
                              space, memory, n_rows == 0 ? &nothing : history->values);
 
-    rnn_h5_release(memory);
-    rnn_h5_release(space);
+    rnn_hdf5_release(memory);
+    rnn_hdf5_release(space);
     return st;
 }
 
@@ -254,8 +254,8 @@ static rnn_status write_config(const writer *w)
     rnn_status st =
         rnn_h5_write_dataset(&w->file, w->file.root, "config", type, type, space, H5S_ALL, text);
 
-    rnn_h5_release(type);
-    rnn_h5_release(space);
+    rnn_hdf5_release(type);
+    rnn_hdf5_release(space);
     return st;
 }
 
@@ -283,7 +283,7 @@ static rnn_status open_block_group(const writer *w, const rnn_block *block, hid_
             *group = H5Gopen2(parent, step, H5P_DEFAULT);
         else
             st = rnn_h5_write_group(&w->file, parent, step, group);
-        rnn_h5_release(parent);
+        rnn_hdf5_release(parent);
         RNN_TRY(st);
     }
     return RNN_OK;
@@ -324,11 +324,11 @@ static rnn_status write_block(const writer *w, const rnn_block *block)
     if (st == RNN_OK) {
         st = rnn_h5_write_dataset(&w->file, group, name, file_type, type, space, H5S_ALL,
                                   block->values);
-        rnn_h5_release(group);
+        rnn_hdf5_release(group);
     }
-    rnn_h5_release(space);
-    rnn_h5_release(file_type);
-    rnn_h5_release(type);
+    rnn_hdf5_release(space);
+    rnn_hdf5_release(file_type);
+    rnn_hdf5_release(type);
     return st;
 }
 
@@ -342,7 +342,7 @@ static rnn_status write_all(const writer *w, const char *created_at)
 
         RNN_TRY(rnn_h5_write_group(&w->file, w->file.root, sections[i].name, &group));
         st = sections[i].write(w, group);
-        rnn_h5_release(group);
+        rnn_hdf5_release(group);
         RNN_TRY(st);
     }
     for (size_t i = 0; i < w->from->n_blocks; i++)

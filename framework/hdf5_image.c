@@ -6,37 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernels/hdf5_lock.h"
+#include "kernels/hdf5_library.h"
 #include "kernels/memory.h"
 
 enum { IMAGE_INCREMENT = 1 << 16 };
 
-const char rnn_h5_signature[RNN_H5_SIGNATURE_LENGTH] = {'\211', 'H',  'D',    'F',
-                                                        '\r',   '\n', '\032', '\n'};
-
-/*
- * Before any other call: the library is ours alone until rnn_hdf5_unlock, errors are ours to word,
- * and no file may make libhdf5 load code.
- */
-static void enter_library(void)
-{
-    rnn_hdf5_lock();
-    H5open();
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    H5PLset_loading_state(0);
-}
-
-void rnn_h5_release(hid_t id)
-{
-    if (id >= 0)
-        H5Idec_ref(id);
-}
-
 bool rnn_h5_has_signature(const void *bytes, size_t n_bytes)
 {
-    size_t length = n_bytes < RNN_H5_SIGNATURE_LENGTH ? n_bytes : RNN_H5_SIGNATURE_LENGTH;
+    size_t length = n_bytes < RNN_HDF5_SIGNATURE_LENGTH ? n_bytes : RNN_HDF5_SIGNATURE_LENGTH;
 
-    return memcmp(bytes, rnn_h5_signature, length) == 0;
+    return memcmp(bytes, rnn_hdf5_signature, length) == 0;
 }
 
 /* -- Writing ----------------------------------------------------------------------------------- */
@@ -45,7 +24,7 @@ void rnn_h5_writer_open(rnn_h5_writer *writer)
 {
     hid_t access, creation;
 
-    enter_library();
+    rnn_hdf5_enter();
     access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_fapl_core(access, IMAGE_INCREMENT, 0);
     H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_V18);
@@ -57,17 +36,17 @@ void rnn_h5_writer_open(rnn_h5_writer *writer)
     H5Pset_obj_track_times(writer->dataset_list, 0);
     writer->file = H5Fcreate("image", H5F_ACC_TRUNC, creation, access);
     writer->root = H5Gopen2(writer->file, "/", H5P_DEFAULT);
-    rnn_h5_release(creation);
-    rnn_h5_release(access);
+    rnn_hdf5_release(creation);
+    rnn_hdf5_release(access);
 }
 
 void rnn_h5_writer_close(rnn_h5_writer *writer)
 {
-    rnn_h5_release(writer->root);
-    rnn_h5_release(writer->file);
-    rnn_h5_release(writer->dataset_list);
-    rnn_h5_release(writer->group_list);
-    rnn_hdf5_unlock();
+    rnn_hdf5_release(writer->root);
+    rnn_hdf5_release(writer->file);
+    rnn_hdf5_release(writer->dataset_list);
+    rnn_hdf5_release(writer->group_list);
+    rnn_hdf5_leave();
 }
 
 rnn_status rnn_h5_cannot_write(const char *name)
@@ -90,7 +69,7 @@ rnn_status rnn_h5_write_dataset(const rnn_h5_writer *writer, hid_t parent, const
         H5Dcreate2(parent, name, file_type, space, H5P_DEFAULT, writer->dataset_list, H5P_DEFAULT);
     herr_t result = H5Dwrite(dataset, type, memory, H5S_ALL, H5P_DEFAULT, values);
 
-    rnn_h5_release(dataset);
+    rnn_hdf5_release(dataset);
     return result < 0 ? rnn_h5_cannot_write(name) : RNN_OK;
 }
 
@@ -102,7 +81,7 @@ rnn_status rnn_h5_write_param(const rnn_h5_writer *writer, hid_t parent, const c
     rnn_status st = rnn_h5_write_dataset(writer, parent, name, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT,
                                          space, H5S_ALL, arena + p->offset);
 
-    rnn_h5_release(space);
+    rnn_hdf5_release(space);
     return st;
 }
 
@@ -136,26 +115,26 @@ bool rnn_h5_open(rnn_h5_place *root, hid_t *file, const void *image, size_t n_by
     hid_t access;
 
     *root = (rnn_h5_place){.source = source, .n_image = n_bytes, .path = "/"};
-    enter_library();
+    rnn_hdf5_enter();
     access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_fapl_core(access, IMAGE_INCREMENT, 0);
     H5Pset_file_image(access, (void *)(uintptr_t)image, n_bytes); /* libhdf5 takes a copy */
     *file = H5Fopen("image", H5F_ACC_RDONLY, access);
     root->id = H5Gopen2(*file, "/", H5P_DEFAULT);
-    rnn_h5_release(access);
+    rnn_hdf5_release(access);
     if (root->id >= 0)
         return true;
-    rnn_h5_release(*file);
+    rnn_hdf5_release(*file);
     *file = H5I_INVALID_HID;
-    rnn_hdf5_unlock();
+    rnn_hdf5_leave();
     return false;
 }
 
 void rnn_h5_close(rnn_h5_place *root, hid_t file)
 {
-    rnn_h5_release(root->id);
-    rnn_h5_release(file);
-    rnn_hdf5_unlock();
+    rnn_hdf5_release(root->id);
+    rnn_hdf5_release(file);
+    rnn_hdf5_leave();
 }
 
 rnn_status rnn_h5_refuse(const rnn_h5_place *at, const char *format, ...)
@@ -200,7 +179,7 @@ static rnn_status check_place(const rnn_h5_place *dataset)
     bool is_virtual = H5Pget_layout(list) == H5D_VIRTUAL;
     bool is_external = H5Pget_external_count(list) != 0;
 
-    rnn_h5_release(list);
+    rnn_hdf5_release(list);
     if (is_virtual)
         return rnn_h5_refuse(dataset, "is a virtual dataset: its values are elsewhere");
     if (is_external)
@@ -232,7 +211,7 @@ rnn_status rnn_h5_open_any_child(const rnn_h5_place *parent, const char *name, r
     child->id = H5Oopen(parent->id, name, H5P_DEFAULT);
     st = check_object(child);
     if (st != RNN_OK) {
-        rnn_h5_release(child->id);
+        rnn_hdf5_release(child->id);
         child->id = H5I_INVALID_HID;
     }
     return st;
@@ -244,7 +223,7 @@ rnn_status rnn_h5_open_child(const rnn_h5_place *parent, const char *name, H5I_t
     RNN_TRY(rnn_h5_open_any_child(parent, name, child));
     if (H5Iget_type(child->id) == type)
         return RNN_OK;
-    rnn_h5_release(child->id);
+    rnn_hdf5_release(child->id);
     child->id = H5I_INVALID_HID;
     return rnn_h5_refuse(child, "is not a %s", type == H5I_GROUP ? "group" : "dataset");
 }
@@ -258,7 +237,7 @@ int rnn_h5_get_shape(const rnn_h5_place *dataset, hsize_t dims[H5S_MAX_RANK])
 
     if (H5Sget_simple_extent_type(space) != H5S_NULL)
         n_dims = H5Sget_simple_extent_dims(space, dims, NULL);
-    rnn_h5_release(space);
+    rnn_hdf5_release(space);
     return n_dims;
 }
 
@@ -294,7 +273,7 @@ rnn_status rnn_h5_check_storage(const rnn_h5_place *dataset, hsize_t n_bytes)
     haddr_t offset = H5Dget_offset(dataset->id);
     hsize_t stored = H5Dget_storage_size(dataset->id);
 
-    rnn_h5_release(list);
+    rnn_hdf5_release(list);
     if (n_filters != 0)
         return rnn_h5_refuse(dataset, "goes through a filter (is compressed, say): it must be "
                                       "stored as it is");

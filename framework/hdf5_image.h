@@ -5,7 +5,7 @@
  *
  * libhdf5 refuses an invalid handle wherever one is passed, so of a chain of calls the last result
  * tells whether all went well. Nothing in an image that is read is believed. From opening to
- * closing the lock of kernels/hdf5_lock.h is held: one image at a time.
+ * closing it is inside (kernels/hdf5_library.h): one image at a time.
  */
 #ifndef RNN_FRAMEWORK_HDF5_IMAGE_H
 #define RNN_FRAMEWORK_HDF5_IMAGE_H
@@ -16,17 +16,10 @@
 #include <stddef.h>
 
 #include "framework/model.h"
+#include "kernels/hdf5_library.h"
 #include "kernels/status.h"
 
-enum {
-    RNN_H5_PATH_LENGTH = 256, /* of an object in a message */
-    RNN_H5_SIGNATURE_LENGTH = 8
-};
-
-/* Releases an object of any type; accepts an invalid one. */
-void rnn_h5_release(hid_t id);
-
-extern const char rnn_h5_signature[RNN_H5_SIGNATURE_LENGTH];
+enum { RNN_H5_PATH_LENGTH = 256 }; /* of an object in a message */
 
 /* Whether bytes begin as an HDF5 file does, or end before that can be told. */
 bool rnn_h5_has_signature(const void *bytes, size_t n_bytes);

@@ -130,7 +130,7 @@ static rnn_status write_columns(const rnn_h5_writer *file, const rnn_answer_tabl
         st = rnn_h5_write_dataset(file, file->root, name, type, H5T_NATIVE_DOUBLE, space, H5S_ALL,
                                   values);
     rnn_free(values);
-    rnn_h5_release(space);
+    rnn_hdf5_release(space);
     return st;
 }
 
@@ -149,8 +149,8 @@ static rnn_status write_names(const rnn_h5_writer *file, const rnn_run *run)
     H5Tset_cset(type, H5T_CSET_UTF8);
     space = H5Screate_simple(1, &n, NULL);
     st = rnn_h5_write_dataset(file, file->root, "classes", type, type, space, H5S_ALL, fit->texts);
-    rnn_h5_release(space);
-    rnn_h5_release(type);
+    rnn_hdf5_release(space);
+    rnn_hdf5_release(type);
     return st;
 }
 

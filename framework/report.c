@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "framework/checkpoint.h"
 #include "framework/report_parts.h"
 #include "kernels/clock.h"
+#include "kernels/hdf5_library.h"
 #include "kernels/memory.h"
 #include "kernels/recurrent.h"
 
@@ -211,7 +211,7 @@ void rnn_report_banner(rnn_report *report)
     if (!report->prints)
         return;
     rnn_report_line(report, "rnntrain", "%s; %s (%s), %s, MPI: %s", RNN_VERSION,
-                    rnn_kernel_library(), rnn_kernel_isa(), rnn_checkpoint_library(),
+                    rnn_kernel_library(), rnn_kernel_isa(), rnn_hdf5_version(),
                     rnn_comm_library(run->comm));
     rnn_report_line(report, "run", "%s, seed %lld, into %s", c->run.name, (long long)c->run.seed,
                     c->run.output_dir);

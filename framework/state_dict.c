@@ -121,7 +121,7 @@ static rnn_status list_link(const visited_group *group, const char *name)
         st = add_entry(group->list, &child, path);
     else
         st = rnn_h5_refuse(&child, "is neither a group nor a dataset");
-    rnn_h5_release(child.id);
+    rnn_hdf5_release(child.id);
     return st;
 }
 
@@ -156,7 +156,7 @@ static size_t get_value_size(const rnn_h5_place *dataset)
     for (size_t i = 0; i < sizeof known / sizeof *known && size == 0; i++)
         if (H5Tequal(type, known[i]) > 0)
             size = H5Tget_size(type);
-    rnn_h5_release(type);
+    rnn_hdf5_release(type);
     return size;
 }
 
@@ -219,7 +219,7 @@ static rnn_status load_entry(const rnn_h5_place *root, const rnn_dict_entry *ent
 
     RNN_TRY(rnn_h5_open_child(root, entry->path, H5I_DATASET, &dataset));
     st = load_param(&dataset, p, params);
-    rnn_h5_release(dataset.id);
+    rnn_hdf5_release(dataset.id);
     return st;
 }
 

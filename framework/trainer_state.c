@@ -11,6 +11,7 @@
 #include "framework/replicas.h"
 #include "framework/trainer_parts.h"
 #include "kernels/clock.h"
+#include "kernels/hdf5_library.h"
 #include "kernels/memory.h"
 #include "kernels/recurrent.h"
 #include "kernels/vector.h"
@@ -110,7 +111,7 @@ static rnn_status with_checkpoint(rnn_trainer *t, checkpoint_use use, void *resu
     const rnn_fact facts[] = {{"rnntrain", RNN_VERSION},
                               {"kernels", rnn_kernel_library()},
                               {"cpu_isa", rnn_kernel_isa()},
-                              {"hdf5", rnn_checkpoint_library()},
+                              {"hdf5", rnn_hdf5_version()},
                               {"mpi", rnn_comm_library(run->comm)},
                               {"host", host},
                               {"ranks", ranks},

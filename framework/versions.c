@@ -5,9 +5,9 @@
 #include "datasets/idx.h"
 #include "dist/affinity.h"
 #include "dist/comm.h"
-#include "framework/checkpoint.h"
 #include "framework/toml_reader.h"
 #include "kernels/digest.h"
+#include "kernels/hdf5_library.h"
 #include "kernels/recurrent.h"
 
 #ifdef __clang__
@@ -39,7 +39,7 @@ void rnn_versions_print(FILE *out)
     fprintf(out, "rnntrain %s\n", RNN_VERSION);
     fprintf(out, "%s, %s\n%s\n", rnn_kernel_library(), rnn_kernel_isa(), mpi);
     fprintf(out, "OpenMP %s (%d)\n", openmp_version(), _OPENMP);
-    fprintf(out, "%s\n%s\n%s\n%s\n%s\n", rnn_checkpoint_library(), rnn_affinity_library(),
+    fprintf(out, "%s\n%s\n%s\n%s\n%s\n", rnn_hdf5_version(), rnn_affinity_library(),
             rnn_idx_library(), rnn_digest_library(), rnn_toml_library());
     fprintf(out, "Random123 (its headers have no version)\n%s\n", compiler);
 }

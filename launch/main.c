@@ -31,6 +31,7 @@
 #include "framework/verify.h"
 #include "framework/versions.h"
 #include "framework/write_text.h"
+#include "kernels/hdf5_library.h"
 #include "kernels/memory.h"
 #include "launch/options.h"
 
@@ -277,7 +278,7 @@ int main(int argc, char **argv)
     if (st == RNN_OK && options.command >= RNN_COMMAND_HELP)
         return print_and_leave(options.command);
     if (st == RNN_OK)
-        st = rnn_checkpoint_start_library();
+        st = rnn_hdf5_start();
     if (st == RNN_OK && options.command >= RNN_COMMAND_SHOW)
         return run_alone(&options); /* quick: without MPI */
     if (options.command == RNN_COMMAND_TRAIN)

@@ -917,7 +917,7 @@ static void write_images(size_t count)
 
         rnn_h5_writer_open(&writer);
         assert_int_equal(rnn_h5_write_group(&writer, writer.root, "group", &group), RNN_OK);
-        rnn_h5_release(group);
+        rnn_hdf5_release(group);
         assert_int_equal(rnn_h5_writer_take(&writer, 0, &image, &n_bytes), RNN_OK);
         rnn_h5_writer_close(&writer);
         rnn_free(image);
