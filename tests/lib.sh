@@ -94,6 +94,11 @@ clean_up() {
 }
 trap clean_up EXIT
 
+# is_mpich: whether mpirun is MPICH's. It is ended by SIGUSR2, and ends with 9 where it had to kill.
+is_mpich() {
+    [[ $("${MPIRUN:-mpirun}" --version 2>&1) == *HYDRA* ]]
+}
+
 # set_command RANKS: the words that start the program are then in $command; RANKS 0 = no mpirun.
 # shellcheck disable=SC2034 # for those who source this
 set_command() {
