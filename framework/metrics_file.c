@@ -147,7 +147,7 @@ static rnn_status take_line(rnn_metrics_log *log, const char *text, size_t n_byt
 {
     static const char begin[] = "{\"event\"";
     rnn_metrics_line line;
-    const char *again = text;
+    const char *again;
     rnn_status st = rnn_metrics_line_parse(&line, text, n_bytes);
 
     if (st != RNN_OK)

@@ -284,7 +284,7 @@ static void transpose(const call *c)
 {
     const Onnx__AttributeProto *perm = attribute(c, "perm");
     const onnx_value *x = c->in[0];
-    size_t n = x->n_dims, from[ONNX_MAX_DIMS], dims[ONNX_MAX_DIMS];
+    size_t n = x->n_dims, from[ONNX_MAX_DIMS] = {0}, dims[ONNX_MAX_DIMS] = {0};
     onnx_value *y;
 
     for (size_t i = 0; i < n; i++) {
@@ -529,7 +529,7 @@ static double gate_sum(const direction *d, size_t gate, size_t j, const double *
 /* h and c become those of the next step. */
 static void step(const direction *d, const double *x, double *h, double *c)
 {
-    double next[64];
+    double next[64] = {0};
 
     assert_true(d->n_hid <= 64);
     for (size_t j = 0; j < d->n_hid; j++) {

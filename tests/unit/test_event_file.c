@@ -199,7 +199,7 @@ static const char *find_file(void)
     static char path[400];
     struct dirent **entries;
 
-    assert_int_equal(scandir("run", &entries, is_visible_entry, NULL), 1);
+    assert_int_equal(scandir("run", &entries, is_visible_entry, alphasort), 1);
     snprintf(path, sizeof path, "run/%s", entries[0]->d_name);
     free(entries[0]);
     free(entries);
