@@ -7,9 +7,8 @@ hosts=rnn-$$
 
 # why_no_hosts: what this machine lacks for them, if something.
 why_no_hosts() {
-    local probe="$hosts-probe" version
-    version=$("${MPIRUN:-mpirun}" --version 2>&1 | head -n 1)
-    if [[ ! $version =~ "(Open"" "?(MPI|RTE)")"" 4." ]]; then
+    local probe="$hosts-probe"
+    if ! is_open_mpi_4; then
         echo "mpirun is not that of Open MPI 4"
     elif ! command -v ip nsenter unshare hostname >/dev/null; then
         echo "needs ip, nsenter, unshare and hostname"

@@ -94,6 +94,13 @@ clean_up() {
 }
 trap clean_up EXIT
 
+# is_open_mpi_4: whether mpirun is its, by either of the names it has for itself.
+is_open_mpi_4() {
+    local version
+    version=$("${MPIRUN:-mpirun}" --version 2>&1 | head -n 1)
+    [[ $version =~ "(Open"" "?(MPI|RTE)")"" 4." ]]
+}
+
 # is_mpich: whether mpirun is MPICH's. It is ended by SIGUSR2, and ends with 9 where it had to kill.
 is_mpich() {
     [[ $("${MPIRUN:-mpirun}" --version 2>&1) == *HYDRA* ]]
