@@ -57,7 +57,7 @@ install(FILES ${PROJECT_SOURCE_DIR}/README.md ${packaging}/CITATION.cff
         DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/rnntrain COMPONENT program)
 # In folders of the same names, so that links between them hold.
 foreach(page datasets/README.md framework/checkpoints.md framework/onnx.md launch/configuration.md
-             launch/slurm/README.md tests/bench/README.md tests/bench/scaling.svg)
+             launch/mnist.svg launch/slurm/README.md tests/bench/README.md tests/bench/scaling.svg)
   get_filename_component(folder ${page} DIRECTORY)
   install(FILES ${PROJECT_SOURCE_DIR}/${page}
           DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/rnntrain/${folder} COMPONENT program)
