@@ -67,9 +67,9 @@ static void draw_curve(canvas *c, const rnn_plot_curve *curve, bool is_log, char
         y = is_log ? log10(y) : y;
         if (!isnan(y) && !isnan(y_before)) {
             n_columns = (x - x_before) / (c->x_high - c->x_low) * (double)c->width;
-            for (double k = 1; k < n_columns; k++)
-                put(c, x_before + (x - x_before) * k / n_columns,
-                    y_before + (y - y_before) * k / n_columns, mark);
+            for (size_t k = 1; (double)k < n_columns; k++)
+                put(c, x_before + (x - x_before) * (double)k / n_columns,
+                    y_before + (y - y_before) * (double)k / n_columns, mark);
         }
         if (!isnan(y))
             put(c, x, y, mark);

@@ -12,8 +12,6 @@
 #include "framework/plot_gnuplot.h"
 #include "kernels/memory.h"
 
-extern char **environ;
-
 typedef struct streams {
     int descriptors[3]; /* as the program's standard input, output and error output */
 } streams;

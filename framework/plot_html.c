@@ -326,7 +326,7 @@ rnn_status rnn_plot_html(const rnn_plot *plot, const char *svg, char **text, siz
         st = read_config(&plot->runs[r], &p.configs[r], &p.reasons[r]);
     if (st == RNN_OK)
         st = make_page(&p, svg, text, n_bytes);
-    for (size_t i = 0; i < 2 * RNN_PLOT_MAX_RUNS; i++)
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         rnn_free(texts[i]);
     return st;
 }

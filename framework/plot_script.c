@@ -94,8 +94,9 @@ static double tic_step(double last, double n)
 /* Where a panel is, as shares of the picture. */
 static void print_margins(const script *s, size_t number, double right)
 {
-    double column = (double)(number % COLUMNS), row = (double)(number / COLUMNS);
-    double top = (double)s->legend_height + row * PANEL_HEIGHT, height = (double)s->height;
+    size_t above = number / COLUMNS;
+    double column = (double)(number % COLUMNS), height = (double)s->height;
+    double top = (double)(s->legend_height + above * PANEL_HEIGHT);
 
     fprintf(s->out,
             "set lmargin at screen %.4f; set rmargin at screen %.4f\n"
@@ -236,9 +237,9 @@ static void print_epoch_axes(const script *s, const bar *bars, size_t n_bars)
 /* Beside the panel. */
 static void print_time_key(const script *s)
 {
-    size_t n = s->plot->n_panels;
+    size_t n = s->plot->n_panels, above = n / COLUMNS;
     double right = ((double)(n % COLUMNS) + 1) * WIDTH / COLUMNS - TIME_KEY_WIDTH + 10;
-    double top = (double)(s->legend_height + n / COLUMNS * PANEL_HEIGHT) + 60;
+    double top = (double)(s->legend_height + above * PANEL_HEIGHT) + 60;
 
     fprintf(s->out,
             "set key at screen %.4f,%.4f left top vertical Left reverse samplen 1 spacing 1.2 "

@@ -57,7 +57,7 @@ void rnn_text_print_html(const char *text, FILE *out)
         else if (n == 0 && *text != '\n')
             fputc('?', out);
         else
-            fwrite(text, 1, n > 0 ? n : 1, out);
+            (void)fwrite(text, 1, n > 0 ? n : 1, out);
         text += n > 0 ? n : 1;
     }
 }
