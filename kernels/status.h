@@ -21,7 +21,10 @@ extern "C" {
 #define RNN_PRINTF_FORMAT(text, first)
 #endif
 
-/* Stores the message of this thread (printf form, at most 1023 bytes) and returns `code`. */
+/*
+ * Stores the message of this thread (printf form, at most 1023 bytes, one line: control characters
+ * become "?") and returns `code`.
+ */
 rnn_status rnn_fail(rnn_status code, const char *file, int line, const char *format, ...)
     RNN_PRINTF_FORMAT(4, 5);
 
