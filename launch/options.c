@@ -1,5 +1,6 @@
 #include "launch/options.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -311,6 +312,23 @@ static rnn_status check_comparing(const rnn_options *out, const extras *given)
     return RNN_OK;
 }
 
+/* Too many words. A first one that is like no file was meant as a command. */
+static rnn_status refuse_words(const subcommand *sub, char **words)
+{
+    bool is_diff = sub->command == RNN_COMMAND_DIFF;
+
+    if (sub == &training && strpbrk(words[0], "./") == NULL)
+        return RNN_FAIL(RNN_ERR_USAGE,
+                        "unknown command \"%s\": expected a configuration to train, or a command "
+                        "(try rnntrain --help)",
+                        words[0]);
+    return RNN_FAIL(RNN_ERR_USAGE, "%s %s at a time: \"%s\" is too much", is_diff ? "two" : "one",
+                    is_diff           ? "checkpoints"
+                    : sub->takes_data ? "data set"
+                                      : sub->object,
+                    words[1 + sub->takes_data]);
+}
+
 static rnn_status take_words(rnn_options *out, const extras *given, int n_words, char **words)
 {
     const subcommand *sub = n_words > 0 ? find_subcommand(words[0]) : NULL;
@@ -327,12 +345,7 @@ static rnn_status take_words(rnn_options *out, const extras *given, int n_words,
     if (n_words == 0 && !sub->may_be_alone)
         return RNN_FAIL(RNN_ERR_USAGE, "no %s given (try rnntrain --help)", sub->object);
     if (n_words > 1 + sub->takes_data && !sub->takes_many)
-        return RNN_FAIL(RNN_ERR_USAGE, "%s %s at a time: \"%s\" is too much",
-                        sub->command == RNN_COMMAND_DIFF ? "two" : "one",
-                        sub->command == RNN_COMMAND_DIFF ? "checkpoints"
-                        : sub->takes_data                ? "data set"
-                                                         : sub->object,
-                        words[1 + sub->takes_data]);
+        return refuse_words(sub, words);
     out->config = n_words > 0 ? words[0] : NULL;
     out->data = n_words > 1 && sub->takes_data ? words[1] : NULL;
     out->words = (const char *const *)words;
@@ -533,9 +546,33 @@ static void beside_program(char *folder, const char *relative)
         folder[0] = '\0';
 }
 
+static int is_recipe(const struct dirent *entry)
+{
+    const char *dot = strrchr(entry->d_name, '.');
+
+    return dot != NULL && strcmp(dot, ".toml") == 0;
+}
+
+/* Appends the names of the recipes in a folder, as many as fit. */
+static void list_recipes(char *out, size_t size, const char *folder)
+{
+    struct dirent **entries;
+    int n = scandir(folder, &entries, is_recipe, alphasort);
+
+    for (int i = 0; i < n; i++) {
+        size_t length = strlen(out);
+
+        snprintf(out + length, size - length, "%s%s", i == 0 ? "; there are " : ", ",
+                 entries[i]->d_name);
+        free(entries[i]);
+    }
+    if (n >= 0)
+        free(entries);
+}
+
 rnn_status rnn_options_find_config(const char *name, char **path)
 {
-    char beside[PATH_SIZE], candidate[2 * PATH_SIZE], tried[3 * PATH_SIZE] = "";
+    char beside[PATH_SIZE], candidate[2 * PATH_SIZE], tried[3 * PATH_SIZE] = "", recipes[1024] = "";
     const char *folders[] = {beside, RNN_RECIPE_DIR, RNN_SOURCE_RECIPE_DIR};
 
     if (access(name, F_OK) == 0 || strchr(name, '/') != NULL)
@@ -546,7 +583,9 @@ rnn_status rnn_options_find_config(const char *name, char **path)
         if (access(candidate, F_OK) == 0)
             return rnn_string_copy(path, candidate);
         snprintf(tried + strlen(tried), sizeof tried - strlen(tried), ", %s", folders[i]);
+        if (recipes[0] == '\0')
+            list_recipes(recipes, sizeof recipes, folders[i]);
     }
-    return RNN_FAIL(RNN_ERR_NOINPUT, "no configuration %s: looked in the current folder%s", name,
-                    tried);
+    return RNN_FAIL(RNN_ERR_NOINPUT, "no configuration %s: looked in the current folder%s%s", name,
+                    tried, recipes);
 }
