@@ -33,6 +33,7 @@
 #include "framework/write_text.h"
 #include "kernels/hdf5_library.h"
 #include "kernels/memory.h"
+#include "launch/help.h"
 #include "launch/options.h"
 
 static rnn_status load_config(rnn_config *config, const rnn_options *options)
@@ -192,10 +193,12 @@ static rnn_status show(const rnn_options *options)
     return st;
 }
 
-static int print_and_leave(rnn_command command)
+static int print_and_leave(const rnn_options *options)
 {
+    rnn_command command = options->command;
+
     if (command == RNN_COMMAND_HELP)
-        rnn_options_print_help();
+        rnn_help_print(stdout, options->about);
     else if (command == RNN_COMMAND_HELP_CONFIG)
         rnn_config_print_help(stdout);
     else if (command == RNN_COMMAND_KEYS)
@@ -276,7 +279,7 @@ int main(int argc, char **argv)
     /* A file over the size limit is then an error of write(), with a message. */
     (void)signal(SIGXFSZ, SIG_IGN);
     if (st == RNN_OK && options.command >= RNN_COMMAND_HELP)
-        return print_and_leave(options.command);
+        return print_and_leave(&options);
     if (st == RNN_OK)
         st = rnn_hdf5_start();
     if (st == RNN_OK && options.command >= RNN_COMMAND_SHOW)

@@ -17,85 +17,6 @@
 
 enum { PATH_SIZE = 4096 };
 
-static const char help_text[] =
-    "usage: rnntrain [OPTION...] CONFIG         train the network CONFIG describes\n"
-    "       rnntrain bench [OPTION...] [CONFIG] time its step against the bare oneDNN primitives,\n"
-    "                                           or steps of many shapes on made-up data\n"
-    "       rnntrain plan --ranks R --network LATENCY,BANDWIDTH [OPTION...] CONFIG\n"
-    "                                           predict its step on so many nodes\n"
-    "       rnntrain show [OPTION...] CONFIG    print parameters and shapes of its model\n"
-    "       rnntrain show CHECKPOINT            the same of the model in a checkpoint\n"
-    "       rnntrain export CHECKPOINT -o FILE  write its weights as a state_dict in HDF5, or the\n"
-    "                                           model as ONNX if FILE ends in .onnx\n"
-    "       rnntrain diff CHECKPOINT CHECKPOINT how the second differs from the first\n"
-    "       rnntrain verify RUN|CHECKPOINT...   whether every byte and digest is as it was "
-    "written\n"
-    "       rnntrain import --from FILE CONFIG  begin the run of CONFIG with such weights\n"
-    "       rnntrain eval CHECKPOINT [DATA]     how good a trained model is, on DATA or its own "
-    "data\n"
-    "       rnntrain predict CHECKPOINT [DATA] -o FILE  what it answers, as a .csv or .h5 file\n"
-    "       rnntrain sample CHECKPOINT          let a model of texts write\n"
-    "       rnntrain plot RUN... [-o FILE]      draw loss, metrics, speed and time of runs\n"
-    "       rnntrain top RUN                    follow a run while it trains\n"
-    "       rnntrain sweep --grid KEY=VALUE,VALUE [OPTION...] CONFIG\n"
-    "                                           train with every combination of these values\n"
-    "\n"
-    "CONFIG is a TOML file, or the name of an installed recipe such as mnist.toml.\n"
-    "RUN is the folder of a run, such as runs/mnist, or the metrics.jsonl in it.\n"
-    "Run it under mpirun for several ranks: mpirun -n 4 rnntrain mnist.toml\n"
-    "\n"
-    "  --set KEY=VALUE   override a key of the configuration, e.g. --set optimizer.lr=0.01;\n"
-    "                    may be repeated; layers by number: layer.0.hidden_size=64\n"
-    "  --from FILE       import: the weights, as h5py writes a PyTorch state_dict; matched to the\n"
-    "                    layers by names and shapes. The next rnntrain CONFIG trains on from them\n"
-    "  --cell CELL       bench without CONFIG: lstm, gru or rnn alone\n"
-    "  --shape T,B,I,H,L bench without CONFIG: so many steps, samples in a batch, inputs, units "
-    "and\n"
-    "                    layers, in place of the shapes that are built in\n"
-    "  --rounds N        bench: rounds of which it prints medians; default 15\n"
-    "  --json            bench: a line of JSON for every shape\n"
-    "  -o, --output FILE export, predict, sweep: the file to write, of which h5py reads .h5; the\n"
-    "                    folder for a sweep, default runs/NAME-sweep\n"
-    "                    plot: a picture .svg or .png, or a page .html with tables; default\n"
-    "                    plot.svg in the folder of the first RUN. Takes gnuplot\n"
-    "  --ascii           plot: to the standard output, as wide as the terminal, without gnuplot\n"
-    "  --once            top: print one screen and exit\n"
-    "  --tolerance X     diff: numbers up to X apart count as equal; default 0\n"
-    "  --ranks R         plan: ranks, each a node with the threads that this one has\n"
-    "  --network L,B     plan: latency and bandwidth between them, such as 24us,10Gbit; units ns, "
-    "us,\n"
-    "                    ms, s and kbit, Mbit, Gbit, MB, GB a second\n"
-    "  --prompt TEXT     sample: what the text begins with; default \"\"\n"
-    "  --length N        sample: characters or words to write; default 500\n"
-    "  --temperature T   sample: below 1 likelier, above 1 freer, 0 always the likeliest; default "
-    "1\n"
-    "  --top-k K         sample: choose among the K likeliest; default 0 = all\n"
-    "  --seed S          sample: another one, another text; default 1\n"
-    "  --grid KEY=V1,V2  sweep: values that a key takes; may be repeated. Commas in brackets or\n"
-    "                    quotes belong to a value\n"
-    "  --parallel N      sweep: runs at a time, between which the cores are divided; default 1\n"
-    "  --by METRIC       sweep: what makes a run the best, such as valid.loss; default as\n"
-    "                    checkpoint.best\n"
-    "  --trace FILE      train: also write what every thread of every rank did when, for\n"
-    "                    ui.perfetto.dev or chrome://tracing\n"
-    "  --check           check configuration, data and model, print what would run and the memory\n"
-    "                    it takes, and exit\n"
-    "  --help            this text\n"
-    "  --help-config     every key of the configuration with bounds and default\n"
-    "  --keys            the keys alone, a line each with the words that it takes\n"
-    "  --version         versions of the program and of its libraries\n"
-    "\n"
-    "Exit status: 0 done, 1 diff: they differ, 64 command line, 65 bad content of configuration, "
-    "data or checkpoint,\n"
-    "66 missing input, 69 unusable environment, 70 internal fault, 71 out of memory, 74 I/O "
-    "error,\n"
-    "75 stopped early and resumable, 76 ranks disagree, 77 numbers not finite.\n";
-
-void rnn_options_print_help(void)
-{
-    fputs(help_text, stdout);
-}
-
 static rnn_status add_override(rnn_options *out, const char *text)
 {
     if (out->n_overrides == RNN_OPTIONS_MAX_OVERRIDES)
@@ -359,6 +280,15 @@ static rnn_status take_words(rnn_options *out, const extras *given, int n_words,
     return check_sampling(out, given);
 }
 
+/* The first word that is one; NULL if there is none. */
+static const char *first_command(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (find_subcommand(argv[i]) != NULL)
+            return argv[i];
+    return NULL;
+}
+
 /* Where getopt stopped; within a cluster of letters it has not gone on to the next word yet. */
 static rnn_status refuse(const char *word)
 {
@@ -429,6 +359,7 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
                                           {NULL, 0, NULL, 0}};
     extras given = {0};
     uint64_t count;
+    const char *about = first_command(argc, argv); /* before getopt has moved it */
     int option, index = 0;
 
     *out = (rnn_options){.command = RNN_COMMAND_TRAIN,
@@ -511,6 +442,7 @@ rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv)
         case HELP:
         case 'h':
             out->command = RNN_COMMAND_HELP;
+            out->about = about;
             return RNN_OK;
         case HELP_CONFIG:
             out->command = RNN_COMMAND_HELP_CONFIG;

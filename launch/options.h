@@ -41,6 +41,7 @@ enum { RNN_OPTIONS_MAX_OVERRIDES = 64 };
 /* Strings are lent by argv. */
 typedef struct rnn_options {
     rnn_command command;
+    const char *about;  /* --help: the command it stands with; NULL: all */
     const char *config; /* file or recipe name; for show also, for export and what uses a trained
                            model only a checkpoint; for plot and top the (first) run; NULL:
                            bench goes through shapes */
@@ -65,8 +66,6 @@ typedef struct rnn_options {
 
 /* RNN_ERR_USAGE with a sentence for anything not understood. */
 rnn_status rnn_options_parse(rnn_options *out, int argc, char **argv);
-
-void rnn_options_print_help(void);
 
 /*
  * The file behind the configuration's name: the name itself if there is such a file, else, for a

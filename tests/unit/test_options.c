@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "kernels/memory.h"
+#include "launch/help.h"
 #include "launch/options.h"
 #include "temporary_folder.h"
 
@@ -97,6 +98,61 @@ static void each_command_is_understood(void **state)
         if (options.command < RNN_COMMAND_HELP)
             assert_string_equal(options.config, "a.toml");
     }
+}
+
+static void help_is_asked_for_about_a_command(void **state)
+{
+    rnn_options options;
+
+    (void)state;
+    assert_int_equal(PARSE(&options, "--help"), RNN_OK);
+    assert_null(options.about);
+    assert_int_equal(PARSE(&options, "plot", "--help"), RNN_OK);
+    assert_string_equal(options.about, "plot");
+    assert_int_equal(PARSE(&options, "top", "--once", "a", "-h"), RNN_OK);
+    assert_string_equal(options.about, "top");
+    assert_int_equal(PARSE(&options, "a.toml", "--help"), RNN_OK);
+    assert_null(options.about);
+}
+
+/* What --help prints about a command, to be freed. */
+static char *help_about(const char *command)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    assert_non_null(out);
+    rnn_help_print(out, command);
+    assert_int_equal(fclose(out), 0);
+    return text;
+}
+
+static void help_about_a_command_is_its_usage_and_its_options(void **state)
+{
+    char *text = help_about("top");
+
+    (void)state;
+    assert_string_equal(text, "usage: rnntrain top RUN                    follow a run while it "
+                              "trains\n"
+                              "\n"
+                              "  --once            top: print one screen and exit\n"
+                              "\n"
+                              "rnntrain --help has all commands and the exit statuses, "
+                              "rnntrain(1) more.\n");
+    free(text);
+    text = help_about("plot");
+    assert_non_null(strstr(text, "\n  -o, --output FILE export, predict, plot, sweep: "));
+    assert_non_null(
+        strstr(text, "\n                    with tables, by gnuplot, default plot.svg"));
+    assert_non_null(strstr(text, "\n  --ascii "));
+    assert_null(strstr(text, "--set"));
+    free(text);
+    text = help_about("bench");
+    assert_non_null(strstr(text, "\n  --cell CELL       bench without CONFIG: "));
+    assert_non_null(strstr(text, "\n  --set KEY=VALUE "));
+    assert_null(strstr(text, "plan --ranks"));
+    free(text);
 }
 
 static void weights_are_taken_by_export_and_import(void **state)
@@ -251,6 +307,8 @@ static void what_is_not_understood_is_refused_by_name(void **state)
     } lines[] = {
         {{NULL}, "no configuration given"},
         {{"a.toml", "b.toml"}, "\"b.toml\""},
+        {{"train", "a.toml"}, "unknown command \"train\""},
+        {{"plott", "runs/a"}, "unknown command \"plott\""},
         {{"bench", "--cell", "lstn"}, "--cell: expected lstm, gru or rnn, found \"lstn\""},
         {{"bench", "--shape", "28,64,28,100"}, "--shape: expected five numbers"},
         {{"bench", "--shape", "28,64,28,100,2,1"}, "found \"28,64,28,100,2,1\""},
@@ -409,6 +467,8 @@ int main(void)
         cmocka_unit_test(a_configuration_alone_means_train),
         cmocka_unit_test(each_command_is_understood),
         cmocka_unit_test(a_plan_has_ranks_and_a_network),
+        cmocka_unit_test(help_is_asked_for_about_a_command),
+        cmocka_unit_test(help_about_a_command_is_its_usage_and_its_options),
         cmocka_unit_test(weights_are_taken_by_export_and_import),
         cmocka_unit_test(runs_are_drawn_and_followed),
         cmocka_unit_test(diff_takes_two_and_verify_takes_many),
