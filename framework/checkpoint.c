@@ -48,27 +48,36 @@ static void seal(char *file, size_t n_image)
     memcpy(file + n_image, &end, sizeof end);
 }
 
+bool rnn_checkpoint_has_trailer(const char *file, size_t n_bytes)
+{
+    trailer end = {0};
+
+    if (n_bytes >= sizeof end)
+        memcpy(&end, file + n_bytes - sizeof end, sizeof end);
+    return memcmp(end.magic, TRAILER_MAGIC, sizeof end.magic) == 0;
+}
+
 static rnn_status refuse_without_trailer(const char *path, const char *file, size_t n_bytes)
 {
     if (!rnn_h5_has_signature(file, n_bytes))
         return RNN_FAIL(RNN_ERR_DATA, "%s: not an rnntrain checkpoint", path);
     return RNN_FAIL(RNN_ERR_DATA,
-                    "%s: truncated: its %zu bytes do not end with the trailer of a checkpoint",
+                    "%s: truncated, or no checkpoint: its %zu bytes do not end with the trailer of "
+                    "a checkpoint",
                     path, n_bytes);
 }
 
 /* Whether every byte of a file is as it was written; *n_image is what libhdf5 may see. */
 static rnn_status unseal(const char *path, const char *file, size_t n_bytes, size_t *n_image)
 {
-    trailer end = {0};
+    trailer end;
     size_t before;
 
     *n_image = 0;
-    if (n_bytes >= sizeof end)
-        memcpy(&end, file + n_bytes - sizeof end, sizeof end);
-    if (memcmp(end.magic, TRAILER_MAGIC, sizeof end.magic) != 0)
+    if (!rnn_checkpoint_has_trailer(file, n_bytes))
         return refuse_without_trailer(path, file, n_bytes);
     before = n_bytes - sizeof end;
+    memcpy(&end, file + before, sizeof end);
     if (le64toh(end.digest) != digest_of(file, before))
         return RNN_FAIL(RNN_ERR_DATA,
                         "%s: digest mismatch: its bytes have %016" PRIx64 ", but %016" PRIx64
@@ -86,6 +95,19 @@ static rnn_status unseal(const char *path, const char *file, size_t n_bytes, siz
     return RNN_OK;
 }
 
+/* Who names a run's folder means a checkpoint in it. */
+static rnn_status refuse_folder(const char *path)
+{
+    struct stat info;
+
+    if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode))
+        return RNN_OK;
+    return RNN_FAIL(RNN_ERR_NOINPUT,
+                    "cannot read '%s': not a regular file but a folder; expected a file, such as a "
+                    "run's latest.h5",
+                    path);
+}
+
 static rnn_status read_sealed(const char *path, char **file, size_t *n_image)
 {
     rnn_status st;
@@ -94,6 +116,7 @@ static rnn_status read_sealed(const char *path, char **file, size_t *n_image)
 
     *file = NULL;
     *n_image = 0;
+    RNN_TRY(refuse_folder(path));
     RNN_TRY(rnn_file_read(path, MAX_FILE_SIZE, &bytes, &n_bytes));
     st = unseal(path, bytes, n_bytes, n_image);
     if (st == RNN_OK)
@@ -105,6 +128,8 @@ static rnn_status read_sealed(const char *path, char **file, size_t *n_image)
 
 rnn_status rnn_checkpoint_recognize(const char *path, bool *is_hdf5)
 {
+    *is_hdf5 = false;
+    RNN_TRY(refuse_folder(path));
     return rnn_file_begins_with(path, rnn_hdf5_signature, RNN_HDF5_SIGNATURE_LENGTH, is_hdf5);
 }
 

@@ -117,6 +117,9 @@ rnn_status rnn_checkpoint_prune(const char *folder, size_t keep);
  */
 rnn_status rnn_checkpoint_recognize(const char *path, bool *is_hdf5);
 
+/* Whether these bytes end as those of a checkpoint do. */
+bool rnn_checkpoint_has_trailer(const char *file, size_t n_bytes);
+
 /*
  * Opens `path` and returns the configuration text it was written with (rnn_free memory): whole
  * file, digest, format and version are checked, the tensors are not. RNN_ERR_NOINPUT if it does not

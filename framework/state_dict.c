@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "framework/checkpoint.h"
 #include "framework/file_io.h"
 #include "framework/hdf5_image.h"
 #include "framework/state_dict_match.h"
@@ -281,6 +282,10 @@ static rnn_status read_image(const void *image, size_t n_bytes, const char *sour
 
     if (n_bytes == 0 || !rnn_h5_has_signature(image, n_bytes))
         return RNN_FAIL(RNN_ERR_DATA, "%s: not an HDF5 file", source);
+    if (rnn_checkpoint_has_trailer(image, n_bytes))
+        return RNN_FAIL(
+            RNN_ERR_DATA,
+            "%s: expected weights, found a checkpoint; rnntrain export writes those in it", source);
     if (!rnn_h5_open(&root, &file, image, n_bytes, source))
         return RNN_FAIL(RNN_ERR_DATA, "%s: libhdf5 cannot open it: truncated or damaged", source);
     st = read_all(&root, model, params);
