@@ -132,9 +132,13 @@ rnn_status rnn_files_find(char **out, const rnn_files *files)
             return rnn_string_copy(out, folder.bytes);
         append(&tried, "; '%s'", folder.bytes);
     }
-    return RNN_FAIL(RNN_ERR_NOINPUT, "no folder has the dataset's files (%s%s%s); looked in: %s",
-                    files->names[0], files->n_names > 1 ? " ..." : "", or_compressed(files),
-                    tried.length > 0 ? tried.bytes + 2 : "no folder at all");
+    return RNN_FAIL(
+        RNN_ERR_NOINPUT, "no folder has the dataset's files (%s%s%s); looked in: %s%s",
+        files->names[0], files->n_names > 1 ? " ..." : "", or_compressed(files),
+        tried.length > 0 ? tried.bytes + 2 : "no folder at all",
+        strstr(tried.bytes, "/.cache/rnntrain/") != NULL
+            ? " (launch/fetch, installed as rnntrain-fetch, downloads what recipes take)"
+            : "");
 }
 
 rnn_status rnn_files_locate(char **out, const rnn_files *files, const char *folder, size_t i)

@@ -107,6 +107,16 @@ static void print_padding(rnn_report *report)
                     100 * share, 100 * ungrouped);
 }
 
+/* By its own name or, if it has none, by that of the file with the training samples. */
+static const char *name_dataset(const rnn_report *report)
+{
+    const rnn_dataset_info *info = rnn_dataset_get_info(report->run->dataset);
+    const char *file = report->run->config->dataset.train_file;
+
+    return strcmp(info->name, "unknown") == 0 && file != NULL && file[0] != '\0' ? file
+                                                                                 : info->name;
+}
+
 static void print_dataset(rnn_report *report)
 {
     const rnn_dataset_info *info = rnn_dataset_get_info(report->run->dataset);
@@ -117,7 +127,7 @@ static void print_dataset(rnn_report *report)
     describe_samples(info, samples, sizeof samples);
     if (info->n_samples[RNN_SPLIT_VALID] > 0)
         snprintf(valid, sizeof valid, "%zu valid, ", info->n_samples[RNN_SPLIT_VALID]);
-    rnn_report_line(report, "data", "%s%s%s: %zu train, %s%zu test; %s", info->name,
+    rnn_report_line(report, "data", "%s%s%s: %zu train, %s%zu test; %s", name_dataset(report),
                     has_folder ? " in " : "", info->folder, info->n_samples[RNN_SPLIT_TRAIN], valid,
                     info->n_samples[RNN_SPLIT_TEST], samples);
     if (info->is_ragged && info->n_streams == 0)
@@ -125,7 +135,7 @@ static void print_dataset(rnn_report *report)
     if (!info->is_expected)
         rnn_report_line(report, "NOTE",
                         "this is not %s but %s: results are not comparable with %s's%s", expected,
-                        info->name, expected,
+                        name_dataset(report), expected,
                         strcmp(expected, "MNIST") == 0
                             ? " (launch/fetch mnist downloads MNIST to where it is looked for)"
                             : "");
