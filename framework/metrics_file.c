@@ -239,9 +239,13 @@ rnn_status rnn_metrics_find(const char *run, char **folder, char **file)
                         "metrics.jsonl: %s",
                         run, strerror(errno));
     if (S_ISDIR(info.st_mode)) {
-        st = rnn_string_copy(folder, run);
+        size_t length = strlen(run);
+
+        while (length > 1 && run[length - 1] == '/') /* as completion of a shell leaves it */
+            length--;
+        st = rnn_path_print(folder, "%.*s", (int)length, run);
         if (st == RNN_OK)
-            st = rnn_path_print(file, "%s/metrics.jsonl", run);
+            st = rnn_path_print(file, "%s/metrics.jsonl", *folder);
     } else {
         st = split_path(run, folder, file);
     }

@@ -320,8 +320,8 @@ static rnn_status conclude(const rnn_sweep_data *sweep)
 
 static rnn_status sweep_all(rnn_sweep_data *sweep, const sigset_t *held)
 {
-    fprintf(sweep->out, "%zu runs in %s, %zu at a time\n", sweep->grid.n_points, sweep->folder,
-            sweep->cfg->parallel);
+    fprintf(sweep->out, "%zu run%s in %s, %zu at a time\n", sweep->grid.n_points,
+            sweep->grid.n_points == 1 ? "" : "s", sweep->folder, sweep->cfg->parallel);
     for (size_t i = 0; i < sweep->grid.n_points; i++)
         RNN_TRY(recall_finished(sweep, &sweep->runs[i]));
     RNN_TRY(run_all(sweep, held));

@@ -129,6 +129,8 @@ rnn_status rnn_sweep_print_table(const rnn_sweep_data *sweep)
         print_row(sweep, order[i], i == 0);
     if (!isnan(sweep->runs[order[0]].result.value))
         fprintf(sweep->out, "best: %s\n", sweep->runs[order[0]].folder);
+    else if (sweep->n_ended > 0)
+        fprintf(sweep->out, "best: none, since no run has %s\n", metric_name(sweep));
     rnn_free(order);
     return RNN_OK;
 }
