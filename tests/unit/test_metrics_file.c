@@ -276,6 +276,11 @@ static void a_run_is_a_folder_or_its_file(void **state)
     assert_string_equal(file, "runs/a/metrics.jsonl");
     rnn_free(folder);
     rnn_free(file);
+    OK(rnn_metrics_find("runs/a//", &folder, &file));
+    assert_string_equal(folder, "runs/a");
+    assert_string_equal(file, "runs/a/metrics.jsonl");
+    rnn_free(folder);
+    rnn_free(file);
     OK(rnn_metrics_find("runs/a/metrics.jsonl", &folder, &file));
     assert_string_equal(folder, "runs/a");
     assert_string_equal(file, "runs/a/metrics.jsonl");
