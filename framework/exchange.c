@@ -48,6 +48,11 @@ rnn_status rnn_export(const char *checkpoint, const char *weights)
 
     if (rnn_path_has_ending(weights, ".onnx"))
         return rnn_onnx_export(checkpoint, weights);
+    if (!rnn_path_has_ending(weights, ".h5") && !rnn_path_has_ending(weights, ".hdf5"))
+        return RNN_FAIL(RNN_ERR_USAGE,
+                        "cannot export to '%s': expected a name that ends in .h5 or .hdf5 for "
+                        "weights, .onnx for a model",
+                        weights);
     RNN_TRY(rnn_stored_model_read(&stored, checkpoint));
     st = rnn_state_dict_write(weights, stored.model, stored.params);
     rnn_stored_model_free(&stored);

@@ -28,8 +28,8 @@ rnn_status rnn_stored_model_create(rnn_model **out, const char *path);
 rnn_status rnn_stored_model_read(rnn_stored_model *out, const char *path);
 void rnn_stored_model_free(rnn_stored_model *stored);
 
-/* Writes the model in `checkpoint` to `weights`: if that ends in ".onnx", as rnn_onnx_export does,
- * else its parameters, as rnn_state_dict_write does. */
+/* Writes the model in `checkpoint` to `weights`: if that ends in ".onnx", as rnn_onnx_export does, if
+ * in ".h5" or ".hdf5" its parameters, as rnn_state_dict_write does; else RNN_ERR_USAGE. */
 rnn_status rnn_export(const char *checkpoint, const char *weights);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "framework/file_io.h"
 #include "framework/json_line.h"
@@ -227,6 +228,21 @@ static rnn_status split_path(const char *run, char **folder, char **file)
     return rnn_path_print(folder, "%.*s", slash == run ? 1 : (int)(slash - run), run);
 }
 
+/* The folder of a sweep has its runs below it, and is no run. */
+static rnn_status refuse_sweep(const char *folder, const char *file)
+{
+    char *table;
+    bool is_sweep;
+
+    RNN_TRY(rnn_path_print(&table, "%s/sweep.jsonl", folder));
+    is_sweep = access(file, F_OK) != 0 && access(table, F_OK) == 0;
+    rnn_free(table);
+    if (is_sweep)
+        return RNN_FAIL(RNN_ERR_NOINPUT, "'%s' is a sweep: expected a run of it, such as %s/*/",
+                        folder, folder);
+    return RNN_OK;
+}
+
 rnn_status rnn_metrics_find(const char *run, char **folder, char **file)
 {
     struct stat info;
@@ -246,6 +262,8 @@ rnn_status rnn_metrics_find(const char *run, char **folder, char **file)
         st = rnn_path_print(folder, "%.*s", (int)length, run);
         if (st == RNN_OK)
             st = rnn_path_print(file, "%s/metrics.jsonl", *folder);
+        if (st == RNN_OK)
+            st = refuse_sweep(*folder, *file);
     } else {
         st = split_path(run, folder, file);
     }

@@ -276,6 +276,13 @@ static void a_run_is_a_folder_or_its_file(void **state)
     assert_string_equal(file, "runs/a/metrics.jsonl");
     rnn_free(folder);
     rnn_free(file);
+    OK(rnn_folder_create("runs/of-a-sweep"));
+    OK(rnn_file_write("runs/of-a-sweep/sweep.jsonl", "", 0));
+    assert_int_equal(rnn_metrics_find("runs/of-a-sweep/", &folder, &file), RNN_ERR_NOINPUT);
+    assert_string_equal(rnn_error_message(), "'runs/of-a-sweep' is a sweep: expected a run of it, "
+                                             "such as runs/of-a-sweep/*/");
+    assert_null(folder);
+    assert_null(file);
     OK(rnn_metrics_find("runs/a//", &folder, &file));
     assert_string_equal(folder, "runs/a");
     assert_string_equal(file, "runs/a/metrics.jsonl");
