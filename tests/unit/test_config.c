@@ -760,7 +760,7 @@ static void wrong_overrides_are_refused(void **state)
         {"dataset.search[0]=x",
          "--set dataset.search[0]=x: unknown key; did you mean dataset.search?"},
         {"optimizer.rho=1", "--set optimizer.rho=1: rho is for type adadelta, not for sgd"},
-        {"run.seed=2\nrun.epochs=3", "--set run.seed=2\nrun.epochs=3: expected an integer (0..), "
+        {"run.seed=2\nrun.epochs=3", "--set run.seed=2?run.epochs=3: expected an integer (0..), "
                                      "found a string \"2\\u000Arun.epochs=3\""},
     };
 
