@@ -129,8 +129,9 @@ static rnn_status connect_watchdogs(rnn_comm *comm)
         rnn_watchdog_stop(&comm->watchdog);
         return RNN_OK;
     }
-    (void)rnn_inquiry_open(&inquiry, &self); /* its message then says so */
-    st = RNN_ALLOC(&contacts, (size_t)comm->size, "the addresses of ranks");
+    st = rnn_inquiry_open(&inquiry, &self);
+    if (st == RNN_OK || st == RNN_ERR_UNAVAILABLE) /* the watchdog's message then says so */
+        st = RNN_ALLOC(&contacts, (size_t)comm->size, "the addresses of ranks");
     RNN_TRY_GOTO(st, rnn_comm_agree(comm, st), failed);
     RNN_TRY_GOTO(st, rnn_comm_gather(comm, &self, sizeof self, contacts), failed);
     if (inquiry != NULL)
