@@ -52,7 +52,8 @@ static rnn_status in_threads(int n_threads, float **matrices, bool is_preparatio
 /* Collective. The fastest of several tries: what disturbs can only slow down. */
 static rnn_status time_products(double *rate, rnn_comm *comm, int n_threads, float **matrices)
 {
-    double flop = 2.0 * SIZE * SIZE * SIZE * N_PRODUCTS * n_threads * rnn_comm_size(comm);
+    const size_t of_a_thread = (size_t)2 * SIZE * SIZE * SIZE * N_PRODUCTS;
+    double flop = (double)of_a_thread * n_threads * rnn_comm_size(comm);
 
     *rate = 0.0;
     for (int i = 0; i < N_TRIES; i++) {

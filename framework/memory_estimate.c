@@ -5,12 +5,11 @@
 #include "kernels/onednn.h"
 
 /* Code and tables of the program with oneDNN and HDF5, and what a started MPI adds. */
-static const double PROGRAM_BYTES = 34e6, MPI_BYTES = 16e6;
+static const double PROGRAM_BYTES = 34e6, MPI_BYTES = 16e6, UNIT = sizeof(float);
 
 enum {
     SEGMENT = 256 * 4096, /* the reducer sums so many values at a time */
-    BATCHES_AHEAD = 3,    /* slots of a loader that reads ahead */
-    UNIT = sizeof(float)
+    BATCHES_AHEAD = 3     /* slots of a loader that reads ahead */
 };
 
 const char *rnn_memory_part_name(rnn_memory_part part)

@@ -47,7 +47,7 @@ static void add_curve(rnn_plot *plot, rnn_plot_panel *panel, const rnn_plot_curv
 
 /* -- Axes -------------------------------------------------------------------------------------- */
 
-enum { LOG_FROM_RATIO = 50 };
+static const double LOG_FROM_RATIO = 50;
 
 static void find_limits(const rnn_plot_panel *panel, double *low, double *high)
 {

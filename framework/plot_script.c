@@ -14,6 +14,8 @@ enum {
     LEGEND_COLUMNS = 3
 };
 enum { LEGEND_GAP = 8, TIME_KEY_WIDTH = 130 };
+static const double picture_width = WIDTH, panel_width = (double)WIDTH / (double)COLUMNS,
+                    panel_height = PANEL_HEIGHT;
 enum { MAX_BARS = 100, MANY_POINTS = 40 };
 
 /* Okabe and Ito's: told apart by those who do not see red and green. */
@@ -101,9 +103,9 @@ static void print_margins(const script *s, size_t number, double right)
     fprintf(s->out,
             "set lmargin at screen %.4f; set rmargin at screen %.4f\n"
             "set tmargin at screen %.4f; set bmargin at screen %.4f\n",
-            (column * WIDTH / COLUMNS + 85) / WIDTH,
-            ((column + 1) * WIDTH / COLUMNS - right) / WIDTH, 1 - (top + 40) / height,
-            1 - (top + PANEL_HEIGHT - 58) / height);
+            (column * panel_width + 85) / picture_width,
+            ((column + 1) * panel_width - right) / picture_width, 1 - (top + 40) / height,
+            1 - (top + panel_height - 58) / height);
 }
 
 /* -- Panels ------------------------------------------------------------------------------------ */
@@ -238,13 +240,13 @@ static void print_epoch_axes(const script *s, const bar *bars, size_t n_bars)
 static void print_time_key(const script *s)
 {
     size_t n = s->plot->n_panels, above = n / COLUMNS;
-    double right = ((double)(n % COLUMNS) + 1) * WIDTH / COLUMNS - TIME_KEY_WIDTH + 10;
+    double right = ((double)(n % COLUMNS) + 1) * panel_width - (TIME_KEY_WIDTH - 10);
     double top = (double)(s->legend_height + above * PANEL_HEIGHT) + 60;
 
     fprintf(s->out,
             "set key at screen %.4f,%.4f left top vertical Left reverse samplen 1 spacing 1.2 "
             "maxcols 1 width 0\nset style fill solid 1.0 noborder\nplot ",
-            right / WIDTH, 1 - top / (double)s->height);
+            right / picture_width, 1 - top / (double)s->height);
 }
 
 static void print_time(const script *s)

@@ -115,6 +115,12 @@ static rnn_status parse_line(rnn_metrics_line *line, const char *text)
     return rnn_metrics_line_parse(line, text, strlen(text));
 }
 
+/* A metric of the part whose fields begin there. */
+static rnn_field field(rnn_field first, rnn_metric metric)
+{
+    return (rnn_field)((int)first + (int)metric);
+}
+
 static void fields_go_by_their_names(void **state)
 {
     rnn_metrics_line line;
@@ -126,15 +132,15 @@ static void fields_go_by_their_names(void **state)
                          "\"samples_per_second\": 1e999, \"digest\": \"0123456789abcdef\"}"));
     assert_string_equal(line.event, "epoch");
     assert_true(line.epoch == 3 && line.step == 12);
-    assert_true(line.values[RNN_FIELD_TRAIN + RNN_METRIC_LOSS] == 0.5);
-    assert_true(line.values[RNN_FIELD_VALID + RNN_METRIC_F1] == 0.25);
-    assert_true(line.values[RNN_FIELD_TEST + RNN_METRIC_MAE] == 7);
+    assert_true(line.values[field(RNN_FIELD_TRAIN, RNN_METRIC_LOSS)] == 0.5);
+    assert_true(line.values[field(RNN_FIELD_VALID, RNN_METRIC_F1)] == 0.25);
+    assert_true(line.values[field(RNN_FIELD_TEST, RNN_METRIC_MAE)] == 7);
     assert_true(line.values[RNN_FIELD_LR] == 0.001);
     assert_true(line.values[RNN_FIELD_TIME] == 3);
     assert_true(line.values[RNN_N_FIELDS - 1] == 2);
-    assert_true(isnan(line.values[RNN_FIELD_VALID + RNN_METRIC_LOSS])); /* null */
-    assert_true(isnan(line.values[RNN_FIELD_RATE]));                    /* overflows */
-    assert_true(isnan(line.values[RNN_FIELD_SECONDS]));                 /* absent */
+    assert_true(isnan(line.values[field(RNN_FIELD_VALID, RNN_METRIC_LOSS)])); /* null */
+    assert_true(isnan(line.values[RNN_FIELD_RATE]));                          /* overflows */
+    assert_true(isnan(line.values[RNN_FIELD_SECONDS]));                       /* absent */
     assert_string_equal(line.digest, "0123456789abcdef");
 }
 
@@ -174,7 +180,7 @@ static void assert_losses(const rnn_metrics_log *log, const double *losses, size
     assert_int_equal(log->n_epochs, count);
     for (size_t i = 0; i < count; i++) {
         assert_true(log->epochs[i].epoch == (double)(i + 1));
-        assert_true(log->epochs[i].values[RNN_FIELD_TRAIN + RNN_METRIC_LOSS] == losses[i]);
+        assert_true(log->epochs[i].values[field(RNN_FIELD_TRAIN, RNN_METRIC_LOSS)] == losses[i]);
     }
 }
 
@@ -238,7 +244,7 @@ static void the_test_at_the_end_is_that_of_the_last_epoch(void **state)
     rnn_metrics_log log = read_text(EPOCH(1, 9) "{\"event\": \"test\", \"test_loss\": 4}\n");
 
     (void)state;
-    assert_true(log.has_test && log.test.values[RNN_FIELD_TEST + RNN_METRIC_LOSS] == 4);
+    assert_true(log.has_test && log.test.values[field(RNN_FIELD_TEST, RNN_METRIC_LOSS)] == 4);
     rnn_metrics_log_free(&log);
     log = read_text(EPOCH(1, 9) "{\"event\": \"test\", \"test_loss\": 4}\n" EPOCH(2, 8));
     assert_false(log.has_test);
@@ -250,8 +256,8 @@ static void the_best_is_finite_and_the_first_of_equals(void **state)
 {
     rnn_metrics_log log =
         read_text(EPOCH(1, null) EPOCH(2, 5) EPOCH(3, 4) EPOCH(4, 4) EPOCH(5, null));
-    const rnn_field loss = (rnn_field)(RNN_FIELD_TRAIN + RNN_METRIC_LOSS);
-    const rnn_field accuracy = (rnn_field)(RNN_FIELD_TRAIN + RNN_METRIC_ACCURACY);
+    const rnn_field loss = field(RNN_FIELD_TRAIN, RNN_METRIC_LOSS);
+    const rnn_field accuracy = field(RNN_FIELD_TRAIN, RNN_METRIC_ACCURACY);
 
     (void)state;
     assert_true(rnn_metrics_log_best(&log, loss)->epoch == 3);
