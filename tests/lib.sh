@@ -15,10 +15,11 @@ make_idx=$(readlink -f "$2")
 run_ranks=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/mpi/run-ranks")
 work=$(mktemp -d "${TMPDIR:-/tmp}/rnntrain-test-XXXXXX")
 
-# Threads that share cores must not spin. For programs built with the address sanitizer: MPI
-# libraries keep memory until the process ends, a failing malloc is none of its business, and it has
-# no quarrel with being the second library after one that is preloaded.
-export OMP_WAIT_POLICY=passive
+# Threads that share cores must not spin, and what LLVM's OpenMP warns of is not asked for. For
+# programs built with the address sanitizer: MPI libraries keep memory until the process ends, a
+# failing malloc is none of its business, and it has no quarrel with being the second library after
+# one that is preloaded.
+export OMP_WAIT_POLICY=passive KMP_WARNINGS=off
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0:allocator_may_return_null=1
 ASAN_OPTIONS+=:verify_asan_link_order=0
 
