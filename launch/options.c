@@ -515,9 +515,9 @@ rnn_status rnn_options_find_config(const char *name, char **path)
         if (access(candidate, F_OK) == 0)
             return rnn_string_copy(path, candidate);
         snprintf(tried + strlen(tried), sizeof tried - strlen(tried), ", %s", folders[i]);
-        if (recipes[0] == '\0')
-            list_recipes(recipes, sizeof recipes, folders[i]);
     }
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0] && recipes[0] == '\0'; i++)
+        list_recipes(recipes, sizeof recipes, folders[i]);
     return RNN_FAIL(RNN_ERR_NOINPUT, "no configuration %s: looked in the current folder%s%s", name,
                     tried, recipes);
 }
